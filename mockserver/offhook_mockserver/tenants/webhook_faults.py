@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Unpack
 
-from offhook.arguments import check_seconds
+from offhook.arguments import check_seconds, corrects_arguments
 from offhook_mockserver.tenants.effects import (
     WebhookDoubled,
     WebhookLate,
     WebhookLost,
     WebhookOvertaken,
 )
-from offhook_mockserver.tenants.fault_register import FaultRegister
+from offhook_mockserver.tenants.fault_register import CallLimits, FaultRegister
 from offhook_mockserver.tenants.webhook_types import WebhookType, check_webhook_type
 
 if TYPE_CHECKING:
     from offhook_mockserver.tenants.fault import Fault
-    from offhook_mockserver.tenants.fault_register import CallLimits
 
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
 
 
+@corrects_arguments(*CallLimits.__annotations__)
 class WebhookFaults(FaultRegister):
     """The faults of webhooks. One is applied to a delivery, when its event happens; see `FaultRegister.take`."""
 

@@ -6,7 +6,16 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack, cast
 
-from offhook.arguments import check_choice, check_function, check_seconds, check_several, check_text, check_whole, wrong
+from offhook.arguments import (
+    check_choice,
+    check_function,
+    check_seconds,
+    check_several,
+    check_text,
+    check_whole,
+    corrects_arguments,
+    wrong,
+)
 from offhook.errors import ConfigError
 from offhook.interfaces import e164
 from offhook.wording import nearest_name, no_attribute, quoted
@@ -54,6 +63,7 @@ class WebhookSearch(TypedDict, total=False):
     where: Mapping[str, Json] | Callable[[Mapping[str, Json]], object] | None
 
 
+@corrects_arguments()
 class WebhooksHandle:
     """The webhooks of one tenant, from any thread in real time."""
 
@@ -234,7 +244,7 @@ def _matcher(search: WebhookSearch) -> Callable[[Delivery], bool]:
     for name in search:
         if name not in WebhookSearch.__annotations__:
             near = nearest_name(name, WebhookSearch.__annotations__)
-            raise ConfigError(f"there is no criterion {quoted(name)}{near}: write where={{...}} to look for a field")
+            raise ConfigError(f"{quoted(name)} is not a criterion{near}: write where={{...}} to look for a field")
     type, state, where = search.get("type"), search.get("state", DeliveryState.DELIVERED), search.get("where")
     type = None if type is None else check_webhook_type(type)
     state = None if state is None else check_choice(state, "state", DeliveryState)

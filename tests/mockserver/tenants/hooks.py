@@ -27,6 +27,7 @@ class Receiver:
     Args:
         answer: what it answers to each request: bytes, None for nothing at all, or a function of the number of the
             request that returns either.
+        stays: whether it keeps connections open after an answer that is not `OK`.
 
     Attributes:
         requests: the heads and the bodies that have arrived.
@@ -34,8 +35,9 @@ class Receiver:
         url: where it is; set by `running`.
     """
 
-    def __init__(self, answer: bytes | Callable[[int], bytes | None] | None = OK) -> None:
+    def __init__(self, answer: bytes | Callable[[int], bytes | None] | None = OK, *, stays: bool = False) -> None:
         self._answer = answer
+        self._stays = stays
         self.requests: list[tuple[bytes, bytes]] = []
         self.connections = 0
         self.url = ""
@@ -70,7 +72,7 @@ class Receiver:
                     return
                 else:
                     writer.write(answer)
-                    if answer != OK:
+                    if answer != OK and not self._stays:
                         return
         except (asyncio.IncompleteReadError, ConnectionError):
             pass

@@ -126,6 +126,11 @@ def test_nothing_else_is_reached_and_the_failure_is_final(url: str) -> None:
     assert asked == []
 
 
+def test_an_address_in_another_form_is_named_as_such() -> None:
+    with pytest.raises(NotDelivered, match=r"write the address '0x7f\.1' as four decimal numbers"):
+        target_of("http://0x7f.1/")
+
+
 @pytest.mark.fault("F52")
 @pytest.mark.parametrize(
     ("hosts", "url", "answer", "found"),
@@ -309,6 +314,31 @@ def test_the_body_of_an_answer_is_not_read_beyond_a_limit_and_does_not_matter(an
             hooked(mock, receiver.url)
             (delivery,) = mock.tenant.webhooks.send("call_log", {})
             await asyncio.sleep(5)
+            assert (delivery.state, delivery.attempts) == (DeliveryState.DELIVERED, 1)
+
+    on(mock_with, test)
+
+
+def test_a_kept_connection_that_is_reset_before_an_answer_costs_no_attempt() -> None:
+    async def test(mock: InProcessMock) -> None:
+        async with Receiver(lambda count: b"reset" if count == 2 else OK).running() as receiver:
+            hooked(mock, receiver.url)
+            for _ in range(2):
+                mock.tenant.webhooks.send("call_log", {}, about="one call")
+            await asyncio.sleep(10)
+            assert [delivery.attempts for delivery in mock.tenant.webhooks.deliveries] == [1, 1]
+            assert len(receiver.requests) == 3
+
+    on(mock_with, test)
+
+
+def test_a_body_that_never_ends_is_waited_for_no_longer_than_a_second() -> None:
+    async def test(mock: InProcessMock) -> None:
+        answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nab"
+        async with Receiver(answer, stays=True).running() as receiver:
+            hooked(mock, receiver.url)
+            (delivery,) = mock.tenant.webhooks.send("call_log", {})
+            await asyncio.sleep(1.5)
             assert (delivery.state, delivery.attempts) == (DeliveryState.DELIVERED, 1)
 
     on(mock_with, test)

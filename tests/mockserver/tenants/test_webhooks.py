@@ -160,7 +160,7 @@ def test_a_receiver_that_is_down_for_an_hour_gets_everything_in_order() -> None:
         assert 3600 <= mock.clock.monotonic_s() < 4100
         assert posts.events[-3:] == [{"number": number} for number in range(3)]
         assert {event["number"] for event in posts.events[:-3]} <= {0}
-        assert 12 <= sent[0].attempts <= 40, "pauses double, and stay below 450 s"
+        assert 17 <= sent[0].attempts <= 30, "pauses double, and stay below 450 s"
 
     settings = TenantSettings(webhook_attempts=100, webhook_deadline_s=10_000)
     on(lambda: mock_with(settings=settings), test)
@@ -185,6 +185,29 @@ def test_the_pauses_follow_the_clock_of_the_tenant_and_end_at_the_deadline() -> 
     on(lambda: mock_with(settings=TenantSettings(webhook_backoff_s=60)), test)
 
 
+def test_pauses_double_with_jitter_and_an_attempt_after_the_deadline_is_not_waited_for() -> None:
+    async def test(mock: InProcessMock) -> None:
+        times: list[float] = []
+
+        def answer(url: str, event: dict[str, Any]) -> int:
+            times.append(mock.clock.monotonic_s())
+            return 503
+
+        hooked(mock, URL, posts=Posts(answer))
+        (delivery,) = send(mock)
+        await settled(mock)
+        first_s, second_s = times[1] - times[0], times[2] - times[1]
+        assert 0.5 <= first_s < 1.5
+        assert 1 <= second_s < 3
+        assert 1 not in {first_s, second_s / 2}
+        mock.tenant.settings.webhook_deadline_s = 0.1
+        (delivery,) = send(mock)
+        await asyncio.sleep(0.01)
+        assert (delivery.state, delivery.attempts) == (DeliveryState.DEAD, 1)
+
+    on(mock_with, test)
+
+
 def test_a_dead_letter_is_replayed_with_the_secret_of_now() -> None:
     async def test(mock: InProcessMock) -> None:
         posts = Posts(lambda url, event: 410 if len(posts.posted) == 1 else 204)
@@ -199,7 +222,7 @@ def test_a_dead_letter_is_replayed_with_the_secret_of_now() -> None:
         assert posts.headers[1]["sb-signing-secret"] == "a fresh secret"
         mock.tenant.webhooks.registrations.remove("call_log", [URL])
         assert mock.tenant.webhooks.replay(again.id).url == URL
-        with pytest.raises(ConfigError, match="there is no webhook delivery 'wh_99'"):
+        with pytest.raises(ConfigError, match="no webhook delivery with the id 'wh_99' is kept"):
             mock.tenant.webhooks.replay("wh_99")
 
     on(mock_with, test)
@@ -302,6 +325,22 @@ def test_of_ten_thousand_events_the_oldest_are_dropped_and_counted() -> None:
     on(lambda: mock_with(bounds=bounds), test)
 
 
+def test_what_is_under_way_is_not_dropped() -> None:
+    async def test(mock: InProcessMock) -> None:
+        posts = Posts()
+        posts.hold[URL] = asyncio.Event()
+        hooked(mock, URL, posts=posts)
+        flying = [send(mock, number, about=f"call {number}")[0] for number in range(3)]
+        await asyncio.sleep(0.01)
+        more = [send(mock, number, about="call 0")[0] for number in range(3)]
+        assert [delivery.state for delivery in flying] == [DeliveryState.WAITING] * 3
+        assert [delivery.state for delivery in more] == [DeliveryState.DROPPED] * 2 + [DeliveryState.WAITING]
+        posts.hold[URL].set()
+        await settled(mock)
+
+    on(lambda: mock_with(bounds=TenantBounds(webhooks=3)), test)
+
+
 def test_of_all_tenants_together_the_one_with_the_most_drops(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "MOST_WAITING", 10)
 
@@ -315,6 +354,8 @@ def test_of_all_tenants_together_the_one_with_the_most_drops(monkeypatch: pytest
             send(mock, number)
         assert (len(other.webhooks.waiting), len(mock.tenant.webhooks.waiting)) == (1, 9)
         assert (other.webhooks.dropped, mock.tenant.webhooks.dropped) == (0, 11)
+        other.webhooks.send("call_log", {})
+        assert (other.webhooks.dropped, mock.tenant.webhooks.dropped) == (0, 12)
         await settled(mock)
         assert kept.state is DeliveryState.DELIVERED
 
@@ -328,7 +369,7 @@ def test_a_removed_tenant_delivers_nothing_more() -> None:
         mock.dispatcher.post = posts
         tenant = mock.tenants.create()
         tenant.webhooks.registrations.add("call_log", [Hook(URL), Hook(OTHER_URL)])
-        tenant.webhooks.send("call_log", {"number": 0}, about="a")
+        under_way, _ = tenant.webhooks.send("call_log", {"number": 0}, about="a")
         await asyncio.sleep(0.01)
         tenant.faults.late_webhooks(by_s=5)
         tenant.webhooks.send("call_log", {"number": 1}, about="b")
@@ -337,7 +378,30 @@ def test_a_removed_tenant_delivers_nothing_more() -> None:
         posts.hold[URL].set()
         await asyncio.sleep(60)
         assert len(posts.posted) == 2
+        assert under_way.state is DeliveryState.WAITING
         assert tenant.webhooks.send("call_log", {}) == ()
+
+    on(mock_with, test)
+
+
+def test_a_removed_tenant_whose_turn_comes_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatcher, "MOST_FLYING", 1)
+
+    async def test(mock: InProcessMock) -> None:
+        posts = Posts()
+        posts.hold[URL] = asyncio.Event()
+        hooked(mock, URL, posts=posts)
+        tenant = mock.tenants.create()
+        tenant.webhooks.registrations.add("call_log", [Hook(OTHER_URL)])
+        send(mock)
+        await asyncio.sleep(0.01)
+        tenant.webhooks.send("call_log", {})
+        await asyncio.sleep(0.01)
+        await mock.tenants.remove(tenant)
+        posts.hold[URL].set()
+        await settled(mock)
+        await asyncio.sleep(1)
+        assert [url for url, _ in posts.posted] == [URL]
 
     on(mock_with, test)
 
@@ -352,6 +416,7 @@ def test_a_mock_that_closes_cuts_off_what_is_under_way() -> None:
                 await asyncio.sleep(0.01)
             await mock.aclose()
             assert delivery.state is DeliveryState.WAITING
+            assert not delivery.flying
             await asyncio.sleep(60)
             assert delivery.attempts == 1
 

@@ -184,12 +184,12 @@ def test_a_wait_in_vain_shows_what_was_sent() -> None:
         (lambda w: w.register(URL, type="call_log", secret="a\nb"), "secret must be text"),
         (lambda w: w.deliver_to("app", URL), "app must be"),
         (lambda w: w.deliver_to(App(), 5), "url must be text"),
-        (lambda w: w.wait_for(typ="call_log"), "there is no criterion 'typ'; did you mean type"),
+        (lambda w: w.wait_for(typ="call_log"), "'typ' is not a criterion; did you mean type"),
         (lambda w: w.wait_for(type="calls"), "type must be"),
         (lambda w: w.wait_for(state="sent"), "state must be"),
         (lambda w: w.wait_for(count=0), "count must be"),
         (lambda w: w.wait_for(-1), "timeout_s must be"),
-        (lambda w: w.replay("wh_1"), "there is no webhook delivery 'wh_1'"),
+        (lambda w: w.replay("wh_1"), "no webhook delivery with the id 'wh_1' is kept"),
     ],
 )
 def test_what_cannot_be_is_rejected(call: Callable[[WebhooksHandle], object], message: str) -> None:

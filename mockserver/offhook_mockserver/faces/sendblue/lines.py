@@ -34,6 +34,8 @@ from offhook_mockserver.tenants.account.lines import Assignment, LineStatus
 from offhook_mockserver.tenants.account.owner import now_s
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.faces.sendblue.operation import Asked
 
@@ -50,7 +52,7 @@ _STATE: Final[Schema] = an_object(
         "status_changed_at": nullable(TIME),
     }
 )
-_WINDOW: Final[dict[str, Schema]] = {
+_WINDOW: Final[Mapping[str, Schema]] = {
     "limit": NUMBER,
     "nextSlotAt": about(nullable(TIME), "When the oldest of those that count leaves the window."),
     "remaining": WHOLE,

@@ -18,6 +18,8 @@ from offhook_mockserver.faces.operations.shapes import (
 from offhook_mockserver.tenants.account.recipients import SERVICES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from offhook_mockserver.faces.operations.kinds import Schema
 
 
@@ -51,7 +53,7 @@ STATUSES: Final = (
     "SUCCESS",
 )
 _REPLY_TO: Final[Schema] = nullable(an_object({"message_handle": TEXT, "part_index": WHOLE}, optional=("part_index",)))
-_BOTH: Final[dict[str, Schema]] = {
+_BOTH: Final[Mapping[str, Schema]] = {
     "content": TEXT,
     "date_updated": about(TIME, "When its status last changed."),
     "error_code": nullable(WHOLE),

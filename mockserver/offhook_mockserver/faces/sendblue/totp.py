@@ -18,6 +18,8 @@ from offhook_mockserver.tenants.account.table import AccountFull
 from offhook_mockserver.tenants.account.totp import ALGORITHMS, DIGITS, LONGEST_PERIOD_S, MOST_SECRET, read_uri
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.faces.sendblue.operation import Asked
     from offhook_mockserver.tenants.account.totp import TotpSecret
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 _SDK: Final = "Python SDK 1.33.0"
 _MOST_NAME: Final = 200
 BAD_SECRET: Final = ApiRefusal(400, Grade.ASSUMED)
-_LISTED: Final[dict[str, Schema]] = {
+_LISTED: Final[Mapping[str, Schema]] = {
     "id": TEXT,
     "algorithm": choice(*ALGORITHMS),
     "created_at": TIME,

@@ -88,7 +88,7 @@ _WEBHOOKS: Final[Schema] = an_object(
             )
             for type in WebhookType
         },
-        _GLOBAL: about(TEXT, "Left out if there is none."),
+        _GLOBAL: about(TEXT, "Left out if the account has none."),
     },
     optional=(*(type.value for type in WebhookType), _GLOBAL),
 )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __tracebackhide__: Final = True
 
 #: What becomes of a message, and of that.
-_NEXT: Final = {QUEUED: SENT, SENT: DELIVERED}
+_NEXT: Final[Mapping[str, str]] = {QUEUED: SENT, SENT: DELIVERED}
 
 
 class _Timer(Protocol):

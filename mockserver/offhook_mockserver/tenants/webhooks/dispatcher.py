@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.webhooks.receiver import Receiver
     from offhook_mockserver.tenants.webhooks.targets import Resolver
 
-    #: Posts a body to a URL and returns the HTTP status of the answer. It raises `NotDelivered` if there is none.
+    #: Posts a body to a URL and returns the HTTP status of the answer. It raises `NotDelivered` if no answer arrives.
     Post: TypeAlias = Callable[[str, Headers, bytes], Awaitable[int]]
 
 

@@ -106,7 +106,7 @@ class Hooks:
         """The webhooks of a type, in the order in which they were added.
 
         Raises:
-            ConfigError: there is no such type.
+            ConfigError: the type is unknown.
         """
         return tuple(self._by_type.get(check_webhook_type(type), ()))
 
@@ -114,7 +114,7 @@ class Hooks:
         """Add webhooks. One with the URL of another of this type replaces that one.
 
         Raises:
-            ConfigError: there is no such type, or there would be too many.
+            ConfigError: the type is unknown, or there would be too many.
         """
         type = check_webhook_type(type)
         merged = {hook.url: hook for hook in self._by_type.get(type, ())}
@@ -139,7 +139,7 @@ class Hooks:
         """Remove the webhooks with these URLs, and return how many there were.
 
         Raises:
-            ConfigError: there is no such type.
+            ConfigError: the type is unknown.
         """
         type = check_webhook_type(type)
         before = self._by_type.get(type, [])
@@ -147,7 +147,7 @@ class Hooks:
         return len(before) - len(self.of(type))
 
     def to_json(self, *, with_secrets: bool = True) -> dict[str, Json]:
-        """All webhooks as the API lists them. The secret of the account is left out if there is none."""
+        """All webhooks as the API lists them. The secret of the account is left out if it has none."""
         listed: dict[str, Json] = {
             type.value: [hook.to_json(with_secret=with_secrets) for hook in self.of(type)] for type in WebhookType
         }

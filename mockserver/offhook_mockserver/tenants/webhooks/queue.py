@@ -61,6 +61,10 @@ class DeliveryQueue:
         post: makes one attempt: it posts a delivery and returns the HTTP status of the answer.
         on_outcome: called with the outcome of each attempt: the delivery, and after how many seconds the next attempt
             follows, if there is one.
+
+    Attributes:
+        limit: see above.
+        dropped: how many deliveries were dropped.
     """
 
     def __init__(
@@ -76,7 +80,7 @@ class DeliveryQueue:
         self._clock = clock
         self._settings = settings
         self._ids = Ids(seed)
-        self._limit = limit
+        self.limit: int = limit
         self._dispatcher = dispatcher
         self._post = post
         self._on_outcome = on_outcome
@@ -98,9 +102,8 @@ class DeliveryQueue:
         return tuple(self._waiting)
 
     def add(self, delivery: Delivery, *, delay_s: float = 0.0) -> None:
-        """Have a delivery attempted, after `delay_s`; then it does not wait for those that are about the same."""
+        """Have a delivery attempted, after `delay_s`; those after it that are about the same do not wait so long."""
         if delay_s > 0:
-            delivery.ordered = False
             self._enter(delivery, lambda: self._later(delivery, delay_s, lambda: self._ready(delivery)))
         else:
             self._enter(delivery, lambda: self._ready(delivery))
@@ -199,7 +202,7 @@ class DeliveryQueue:
         return min(pause_s, _LONGEST_PAUSE_S) * (0.5 + self._ids.fraction())
 
     def _enter(self, delivery: Delivery, begin: Callable[[], None]) -> None:
-        if len(self._waiting) >= self._limit:
+        if len(self._waiting) >= self.limit:
             self.drop_oldest()
         self._dispatcher.make_room(self)
         self._waiting[delivery] = None

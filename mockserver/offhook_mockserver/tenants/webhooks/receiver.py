@@ -51,7 +51,7 @@ class Receiver:
         self._ready[delivery.lane] = None
 
     def take(self) -> Delivery | None:
-        """The delivery to attempt next, or None if there is none or enough attempts are under way."""
+        """The delivery to attempt next, or None if nothing is ready or enough attempts are under way."""
         if not self._ready or self.flying >= (1 if self.failing else MOST_FLYING):
             return None
         lane = next(iter(self._ready))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, cast
 
 from offhook.arguments import check_text, wrong
 from offhook.errors import ConfigError
-from offhook.session import Grade
 from offhook.wording import quoted
 from offhook_mockserver.tenants.effects import (
     WebhookDoubled,
@@ -21,9 +20,9 @@ from offhook_mockserver.tenants.effects import (
     WebhookLost,
     WebhookOvertaken,
 )
-from offhook_mockserver.tenants.entry import EntryKind
 from offhook_mockserver.tenants.webhook_types import WebhookType, check_webhook_type
-from offhook_mockserver.tenants.webhooks.delivery import Delivery, DeliveryState, attempts
+from offhook_mockserver.tenants.webhooks.delivery import Delivery, DeliveryState
+from offhook_mockserver.tenants.webhooks.delivery_notes import DeliveryNotes
 from offhook_mockserver.tenants.webhooks.hooks import Hook, Hooks
 from offhook_mockserver.tenants.webhooks.queue import DeliveryQueue, Outcome
 
@@ -44,8 +43,6 @@ __tracebackhide__: Final = True
 
 #: Deliveries that are kept, the latest ones, whatever has become of them; and dead letters.
 MOST_KEPT: Final = 1_000
-#: The types whose events are about a call of the mock.
-_OF_CALLS: Final = frozenset({WebhookType.CALL_LOG, WebhookType.CALL_COMPLETED})
 #: The largest event.
 MOST_EVENT_BYTES: Final = 256 * 1024
 #: The header with the secret, as it is.
@@ -83,10 +80,9 @@ class Webhooks:
         dispatcher: Dispatcher,
     ) -> None:
         self._clock = clock
-        self._journal = journal
+        self._notes = DeliveryNotes(journal)
         self._faults = faults
         self._settings = settings
-        self._bounds = bounds
         self._dispatcher = dispatcher
         self.registrations: Hooks = Hooks()
         self.apps: dict[str, Post] = {}
@@ -96,7 +92,6 @@ class Webhooks:
         self._deliveries: deque[Delivery] = deque(maxlen=MOST_KEPT)
         self._dead: deque[Delivery] = deque(maxlen=MOST_KEPT)
         self._made = 0
-        self._dropping = False
         self._closed = False
 
     @property
@@ -123,7 +118,7 @@ class Webhooks:
         """The webhooks that an event is sent to.
 
         Raises:
-            ConfigError: there is no such type.
+            ConfigError: the type is unknown.
         """
         type = check_webhook_type(type)
         hooks = self.registrations.of(type)
@@ -215,7 +210,7 @@ class Webhooks:
         check_text(id, "id")
         old = next((delivery for delivery in (*self._dead, *self._deliveries) if delivery.id == id), None)
         if old is None:
-            raise ConfigError(f"there is no webhook delivery {quoted(id)}: the latest {MOST_KEPT} are kept")
+            raise ConfigError(f"no webhook delivery with the id {quoted(id)} is kept: the latest {MOST_KEPT} are")
         if old in self._dead:
             self._dead.remove(old)
         hook = next((hook for hook in self.registrations.of(old.type) if hook.url == old.url), None)
@@ -300,42 +295,7 @@ class Webhooks:
     def _outcome(self, delivery: Delivery, outcome: Outcome, pause_s: float | None) -> None:
         if outcome is Outcome.DEAD:
             self._dead.append(delivery)
-        if outcome is not Outcome.DROPPED:
-            self._dropping = self._dropping and len(self._queue) > self._bounds.webhooks // 2
-            self._note(delivery, outcome, pause_s)
-        elif (
-            not self._dropping
-        ):  # noted once until half of those that wait are gone: the journal would hold little else
-            self._dropping = True
-            self._note(delivery, outcome, pause_s)
-
-    def _note(self, delivery: Delivery, outcome: Outcome, pause_s: float | None) -> None:
-        fields: dict[str, Json] = {
-            "event": outcome.value,
-            "type": delivery.type.value,
-            "id": delivery.id,
-            "attempt": delivery.attempts,
-            "status": delivery.status,
-            "about": delivery.about,
-        }
-        match outcome:
-            case Outcome.DELIVERED:
-                what = f"the answer was {delivery.status}"
-            case Outcome.FAILED:
-                what = f"{delivery.problem}; the next attempt follows in {pause_s or 0:.3g} s"
-            case Outcome.DEAD:
-                what = f"{delivery.problem}; it is a dead letter after {attempts(delivery.attempts)}"
-            case Outcome.DROPPED:
-                fields["dropped"] = self._queue.dropped
-                what = f"dropped, since {len(self._queue)} others wait, which is the limit"
-        self._journal.add(
-            EntryKind.WEBHOOK,
-            f"{delivery}: {what}",
-            channel=delivery.about if delivery.type in _OF_CALLS else "",
-            number=delivery.number,
-            fields=fields,
-            grade=Grade.ASSUMED,
-        )
+        self._notes.add(delivery, outcome, pause_s, self._queue)
 
 
 def _encoded(event: object) -> bytes:

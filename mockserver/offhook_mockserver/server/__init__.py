@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     )
     from offhook_mockserver.callees.speech import CLIPS
     from offhook_mockserver.callees.toml import load_scripts
+    from offhook_mockserver.faces.sendblue.documents import sendblue_openapi
     from offhook_mockserver.server.asgi_transport import NetworkFault
     from offhook_mockserver.server.in_process import InProcessMock
     from offhook_mockserver.server.renewal import RenewsGrants
@@ -118,6 +119,7 @@ __all__ = [
     "Voicemail",
     "Wait",
     "load_scripts",
+    "sendblue_openapi",
 ]
 
 _SCRIPT: Final = "offhook_mockserver.callees.script"
@@ -126,6 +128,7 @@ _EFFECTS: Final = "offhook_mockserver.tenants.effects"
 _HOMES: Final[Mapping[str, str]] = {
     "CLIPS": "offhook_mockserver.callees.speech",
     "load_scripts": "offhook_mockserver.callees.toml",
+    "sendblue_openapi": "offhook_mockserver.faces.sendblue.documents",
     "CalleeScript": "offhook_mockserver.callees.builder",
     "Answer": _SCRIPT,
     "AnsweredElsewhere": _SCRIPT,

@@ -78,7 +78,8 @@ class MessageSearch:
                 yield partial(_equals, attrgetter(name), value)
         for name, limits in (("created_s", self.created), ("updated_s", self.updated), ("sent_s", self.sent)):
             if limits != (None, None):
-                yield partial(_is_within, attrgetter(name), *map(_milliseconds, limits))
+                least_ms, most_ms = map(_milliseconds, limits)
+                yield partial(_is_within, attrgetter(name), least_ms, most_ms)
 
     def page(
         self, messages: Iterable[Message], *, order_by: str, descending: bool, offset: int, limit: int

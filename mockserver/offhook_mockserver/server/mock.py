@@ -258,9 +258,10 @@ class Mock:
         return frozenset(f"{name}:{self.port}" for name in (LOOPBACK, "localhost"))
 
     def _end_control(self) -> None:
-        """End what clients wait for and their streams, and delete what they have uploaded."""
+        """End what clients wait for, their streams and what goes on in accounts, and delete what was uploaded."""
         self._control.close()
         for tenant in self.tenants.all():
+            tenant.close_account()
             tenant.delete_clips()
             tenant.streams.end("the mock stops")
 

@@ -133,8 +133,8 @@ def call_of(asked: Asked) -> Call:
     """The call in the path of a request; with its callee, if that is known.
 
     Raises:
-        ControlRefused: the tenant has no such call; the text is the same for another tenant's call as for one that never
-            was.
+        ControlRefused: the tenant has no such call; the text is the same for another tenant's call as for one that
+            never was.
     """
     channel = asked.text("channel")
     for call in _all(asked.tenant):

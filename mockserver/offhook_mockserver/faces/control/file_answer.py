@@ -1,4 +1,4 @@
-"""Files and large answers, sent in parts: other clients do not wait for a slow one. Only regular files, and no links."""
+"""Files and large answers, sent in parts, so that a slow client holds up no other. Only regular files, and no links."""
 
 from __future__ import annotations
 

@@ -170,9 +170,8 @@ class Fields:
         if required := [field.name for field in self.fields if field.required]:
             schema["required"] = required
         if self.any_of:
-            schema["anyOf"] = [
-                {"required": [name], "properties": {name: {"not": {"const": ""}}}} for name in self.any_of
-            ]
+            one = [{"required": [name], "properties": {name: {"not": {"const": ""}}}} for name in self.any_of]
+            schema["allOf"] = [{"anyOf": one}]  # pages show the alternatives of an anyOf as fields of its own
         if not self.extra:
             schema["additionalProperties"] = False
         return schema

@@ -1,4 +1,4 @@
-"""What operations on an account's things have in common: pages, and the answer where there is no room for more."""
+"""What operations on an account's things have in common: pages, and the answer if an account holds too much."""
 
 from __future__ import annotations
 

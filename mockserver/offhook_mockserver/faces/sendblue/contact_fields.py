@@ -50,9 +50,9 @@ def _read_variables(value: object, name: str) -> object:
     variables = cast("dict[str, object]", value)
     if len(variables) > _MOST_VARIABLES:
         raise WrongValue(f"{name} must have at most {_MOST_VARIABLES} members, got {len(variables)}")
-    for each in variables.values():
-        if not isinstance(each, str) or len(each) > _MOST_NAME:
-            raise WrongValue(f"each value of {name} must be a string of at most {_MOST_NAME} characters")
+    for key, each in variables.items():
+        if len(key) > _MOST_NAME or not isinstance(each, str) or len(each) > _MOST_NAME:
+            raise WrongValue(f"each name and value of {name} must be a string of at most {_MOST_NAME} characters")
     return variables
 
 
@@ -60,6 +60,7 @@ _VARIABLES: Final = Kind(
     schema={
         "type": "object",
         "additionalProperties": {"type": "string", "maxLength": _MOST_NAME},
+        "propertyNames": {"maxLength": _MOST_NAME},
         "maxProperties": _MOST_VARIABLES,
     },
     read=_read_variables,

@@ -43,7 +43,7 @@ def operations() -> tuple[Operation, ...]:
             _create,
             _ONE,
             body=Fields(
-                *alias_fields(_NUMBERS, e164_number, "The number of the contact."),
+                *alias_fields(_NUMBERS, e164_number, "The number of the contact; needed, under this or an older name."),
                 *FIELDS,
                 *OWN,
                 Field("update_if_exists", flag, default=False, summary="Update the contact if there is one."),

@@ -13,6 +13,7 @@ from offhook_mockserver.faces.sendblue.message_shapes import ACCEPTED, SEND_STYL
 from offhook_mockserver.faces.sendblue.operation import Answer, Note, Operation, Scoped
 from offhook_mockserver.faces.sendblue.own_lines import check_own_line
 from offhook_mockserver.tenants.account.activity import DAILY_LIMIT, HOURLY_LIMIT
+from offhook_mockserver.tenants.account.message import MOST_CONTENT
 
 if TYPE_CHECKING:
     from offhook_mockserver.faces.sendblue.operation import Asked
@@ -46,7 +47,11 @@ _REPLY_TO: Final = Fields(
 )
 _BODY: Final = Fields(
     Field("number", contact, required=True, summary="Whom it goes to: an E.164 number or an e-mail address."),
-    Field("content", text(), summary="Its text."),
+    Field(
+        "content",
+        text(most=MOST_CONTENT),
+        summary="Its text; needed unless there is a media_url or an app_card. How long it may be is assumed.",
+    ),
     Field("media_url", url, summary="Where media is that is sent with it. The mock does not fetch it."),
     Field("app_card", object_of(_APP_CARD), summary="An app card."),
     Field(

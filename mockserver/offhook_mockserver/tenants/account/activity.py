@@ -50,7 +50,7 @@ class Activity:
         return at_s is not None and self._owner.clock.wall_s() - at_s < LOOKBACK_DAYS * DAY_S
 
     def line_with(self, number: str, lines: tuple[str, ...]) -> str | None:
-        """Of these lines, the one that last exchanged a message with a known contact; None if there is none."""
+        """Of these lines, the one that last exchanged a message with a contact, or None if none knows it."""
         known = [line for line in lines if self.is_known(line, number)]
         return max(known, key=lambda line: self._last[line, number], default=None)
 

@@ -49,6 +49,9 @@ class Contact:
     verified: bool = False
 
 
+#: Custom variables of one contact; more are refused.
+MOST_VARIABLES: Final = 1_000
+
 #: What contacts can be ordered by; names that end in the same meaning are aliases.
 ORDERS: Final[Mapping[str, Callable[[Contact], float | str]]] = {
     "created_at": lambda contact: contact.created_s,
@@ -110,10 +113,13 @@ class Contacts:
         """Change fields of a contact; custom variables are merged with those that it has.
 
         Raises:
-            AccountFull: what it holds is too much.
+            AccountFull: what it holds is too much; nothing has changed.
         """
         if "custom_variables" in parts:
-            parts["custom_variables"] = {**contact.custom_variables, **parts["custom_variables"]}
+            merged = {**contact.custom_variables, **parts["custom_variables"]}
+            if len(merged) > MOST_VARIABLES:
+                raise AccountFull(f"a contact may have {MOST_VARIABLES} custom variables")
+            parts["custom_variables"] = merged
         changed = replace(contact, **parts)
         self._kept.put(contact.phone, changed)
         return changed

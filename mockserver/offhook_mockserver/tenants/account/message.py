@@ -22,6 +22,8 @@ RECEIVED: Final = "RECEIVED"
 MESSAGE: Final = "message"
 #: The statuses after which nothing more becomes of a message.
 FINAL: Final = frozenset({DELIVERED, ERROR, RECEIVED})
+#: The longest text of a message, in characters. Assumed; a webhook with it stays below its own limit.
+MOST_CONTENT: Final = 18_996
 #: What Sendblue calls the plan of an account is not documented.
 _PLAN: Final = "dedicated"
 

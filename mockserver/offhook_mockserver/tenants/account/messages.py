@@ -11,7 +11,16 @@ from offhook.arguments import check_flag, check_text, wrong
 from offhook.errors import ConfigError
 from offhook.interfaces import Ids, e164, iso_8601
 from offhook_mockserver.tenants.account.documents import each, from_document, to_document
-from offhook_mockserver.tenants.account.message import DELIVERED, ERROR, FINAL, QUEUED, RECEIVED, SENT, Message
+from offhook_mockserver.tenants.account.message import (
+    DELIVERED,
+    ERROR,
+    FINAL,
+    MOST_CONTENT,
+    QUEUED,
+    RECEIVED,
+    SENT,
+    Message,
+)
 from offhook_mockserver.tenants.account.owner import now_s
 from offhook_mockserver.tenants.account.recipients import SEND_FAILED, SERVICES
 from offhook_mockserver.tenants.account.table import Table
@@ -107,7 +116,11 @@ class Messages:
         """Queue a message. It is sent after `message_step_s` of the tenant's settings, and delivered after another.
 
         Clients get its events, and webhooks of the type ``outbound`` when its status changes.
+
+        Raises:
+            ConfigError: `content` is longer than a message may be.
         """
+        _check_content(content)
         at_s = now_s(self._owner)
         service = self._recipients.of(number).service or SERVICES[0]
         message = Message(
@@ -157,8 +170,8 @@ class Messages:
                 `from_number` is not a number that may be dialled.
         """
         number, line = _sender(from_number), self._own(line)
-        check_text(content, "content")
         check_text(media_url, "media_url")
+        _check_content(content)
         if service not in SERVICES:
             raise wrong("service", f"one of {', '.join(SERVICES)}", service)
         self._recipients.heard(number, content)
@@ -280,6 +293,11 @@ class Messages:
         timer = self._timers.pop(handle, None)
         if timer is not None:
             timer.cancel()
+
+
+def _check_content(given: object) -> None:
+    if len(check_text(given, "content")) > MOST_CONTENT:
+        raise wrong("content", f"text of at most {MOST_CONTENT} characters", given)
 
 
 def _sender(given: object) -> str:

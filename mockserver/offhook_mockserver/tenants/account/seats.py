@@ -67,7 +67,7 @@ class Seats:
         return iter(self._kept)
 
     def find(self, id: str) -> Seat | None:
-        """The seat with this id, or with this subject; None if there is none."""
+        """The seat with this id or this subject, or None."""
         found = self._kept.get(id)
         return found if found is not None else next((seat for seat in self._kept if seat.subject == id), None)
 

@@ -63,14 +63,14 @@ class Table(Generic[_T]):
         """Add an item, or replace the one with this id.
 
         Raises:
-            AccountFull: there is no room for it; nothing has changed.
+            AccountFull: it is too much; nothing has changed.
         """
         size = _size_of(item)
         old = self._sizes.get(id)
         count, total = len(self._items) + (old is None), self._size + size - (old or 0)
         if count > self._bounds.account_items or total > self._bounds.account_bytes:
             raise AccountFull(
-                f"the account has {len(self._items)} {self._what}, and there is no room for more: delete some, or "
+                f"the account has {len(self._items)} {self._what}, and this one would be too much: delete some, or "
                 "raise account_items or account_bytes of the tenant's bounds"
             )
         self._keep(id, item, size)
@@ -89,7 +89,7 @@ class Table(Generic[_T]):
         return tuple(dropped)
 
     def pop(self, id: str) -> _T | None:
-        """Remove an item; returns it, or None if there is no such item."""
+        """Remove an item; returns it, or None if the table does not have it."""
         self._size -= self._sizes.pop(id, 0)
         return self._items.pop(id, None)
 

@@ -116,6 +116,20 @@ def test_an_update_changes_what_it_names() -> None:
     against(test)
 
 
+def test_custom_variables_are_merged_up_to_a_limit() -> None:
+    async def test(mock: InProcessMock, client: ContractClient) -> None:
+        await create(client, number=ANN)
+        for step in range(10):
+            variables = {f"{step}.{index}": "" for index in range(100)}
+            assert (await client.put(f"{CONTACTS}/{ANN}", json={"custom_variables": variables})).status_code == 200
+        refused = await client.put(f"{CONTACTS}/{ANN}", json={"custom_variables": {"more": ""}, "last_name": "Lee"})
+        assert "may have 1000 custom variables" in problem(refused, 429)
+        contact = (await client.get(f"{CONTACTS}/{ANN}")).json()["contact"]
+        assert (len(contact["custom_variables"]), contact["last_name"]) == (1_000, "")
+
+    against(test)
+
+
 def test_lists_are_ordered_filtered_and_paged() -> None:
     async def test(mock: InProcessMock, client: ContractClient) -> None:
         made = []
@@ -218,7 +232,8 @@ def test_the_first_message_makes_a_contact() -> None:
         ({"number": "415"}, "number has the wrong form"),
         ({"number": ANN, "tags": "a"}, "tags must be a list"),
         ({"number": ANN, "tags": ["x"] * 101}, "tags must have 0 to 100 items"),
-        ({"number": ANN, "custom_variables": {"a": 1}}, "each value of custom_variables"),
+        ({"number": ANN, "custom_variables": {"a": 1}}, "each name and value of custom_variables"),
+        ({"number": ANN, "custom_variables": {"x" * 1_001: "1"}}, "each name and value of custom_variables"),
         ({"number": ANN, "custom_variables": []}, "custom_variables must be an object"),
         ({"number": ANN, "custom_variables": {f"{index}": "" for index in range(101)}}, "at most 100 members"),
         ({"number": ANN, "first_name": "x" * 1_001}, "first_name must have 0 to 1000 characters"),
@@ -238,7 +253,7 @@ def test_there_is_an_end_to_contacts() -> None:
     async def test(mock: InProcessMock, client: ContractClient) -> None:
         for phone in (ANN, BOB):
             await create(client, number=phone)
-        assert "2 contacts, and there is no room for more" in problem(
+        assert "2 contacts, and this one would be too much" in problem(
             await client.post(CONTACTS, json={"number": CAT}), 429
         )
         assert problem(await client.post(f"{CONTACTS}/bulk", json={"contacts": [{"phone": CAT}]}), 429)

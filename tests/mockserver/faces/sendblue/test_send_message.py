@@ -74,13 +74,14 @@ def test_a_message_needs_no_text_if_it_has_something_else(body: dict[str, object
     [
         ({"content": "hello"}, "number is missing: pass an E.164 number"),
         ({"number": NUMBER}, "content is missing: pass content or media_url or app_card"),
+        ({**BODY, "content": "x" * 18_997}, "content must have 0 to 18996 characters"),
         ({"number": NUMBER, "content": ""}, "content is missing"),
         ({"number": "4155550123", "content": "hello"}, "number"),
         ({**BODY, "from_number": "+12125550101"}, f"is not a line of this account; use {LINES[0]}"),
         ({**BODY, "send_style": "loudest"}, "send_style is not one of those that are known"),
         ({**BODY, "media_url": "nowhere"}, "media_url has the wrong form"),
         ({**BODY, "status_callback": "nowhere"}, "status_callback has the wrong form"),
-        ({**BODY, "seat_id": "nobody"}, "seat_id is not a seat of this account"),
+        ({**BODY, "seat_id": "unknown"}, "seat_id is not a seat of this account"),
         ({**BODY, "reply_to": {"message_handle": "unknown"}}, "is not a message with this contact"),
         ({**BODY, "reply_to": {}}, "reply_to.message_handle is missing"),
         ({**BODY, "app_card": {}}, "app_card.appName is missing"),
@@ -122,7 +123,7 @@ def test_a_message_without_a_line_gets_that_of_the_conversation() -> None:
         account.lines.set_status(LINES[1], "OFFLINE")
         assert (await sent(client))["from_number"] == LINES[0]
         account.lines.set_status(LINES[0], "OFFLINE")
-        assert (await sent(client, number="+14155550124"))["from_number"] == LINES[0], "there is no other"
+        assert (await sent(client, number="+14155550124"))["from_number"] == LINES[0], "all are offline"
 
     against(test)
 

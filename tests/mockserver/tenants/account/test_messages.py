@@ -155,6 +155,9 @@ def test_what_cannot_be_received_is_rejected() -> None:
             messages.receive(NUMBER, "hi", line="+12125550101")
         with pytest.raises(ConfigError, match="content must be text"):
             messages.receive(NUMBER, 1)  # type: ignore[arg-type]
+        for refused in (messages.receive, lambda number, content: messages.send(number, content, LINE)):
+            with pytest.raises(ConfigError, match="content must be text of at most 18996 characters"):
+                refused(NUMBER, "x" * 18_997)
         with pytest.raises(ConfigError, match="service must be one of"):
             messages.receive(NUMBER, "hi", service="fax")
         assert (len(messages), len(account.contacts)) == (0, 0)
@@ -202,12 +205,12 @@ def test_the_oldest_messages_are_dropped_with_what_becomes_of_them() -> None:
 def test_messages_are_limited_in_bytes_too() -> None:
     async def test(account: Account, tenant: Tenant) -> None:
         for _ in range(10):
-            account.messages.send(NUMBER, "x" * 10_000, LINE)
+            account.messages.send(NUMBER, "x" * 5_000, LINE)
         assert len(account.messages) == 2
-        account.messages.send(NUMBER, "x" * 50_000, LINE)
+        account.messages.send(NUMBER, "x" * 18_000, LINE)
         assert len(account.messages) == 1, "the latest is kept, however large it is"
 
-    with_account(test, bounds=TenantBounds(account_bytes=30_000))
+    with_account(test, bounds=TenantBounds(account_bytes=15_000))
 
 
 def test_nothing_becomes_of_the_messages_of_a_removed_tenant() -> None:

@@ -23,7 +23,7 @@ def test_no_more_is_put_than_there_is_room_for() -> None:
     things = table()
     for id in "abc":
         things.put(id, Thing(id))
-    with pytest.raises(AccountFull, match=r"3 things, and there is no room for more: delete some, or raise"):
+    with pytest.raises(AccountFull, match=r"3 things, and this one would be too much: delete some, or raise"):
         things.put("d", Thing())
     things.put("a", Thing("new"))
     assert [thing.text for thing in things] == ["new", "b", "c"]

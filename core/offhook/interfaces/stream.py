@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -10,6 +9,7 @@ from offhook.arguments import check_function, check_whole
 from offhook.interfaces.loops import LoopAffinity
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
 

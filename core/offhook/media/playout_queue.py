@@ -294,10 +294,10 @@ class PlayoutQueue:
         resampled = False
         empty = 0
         while (frame := await source.read()) is not None and not handle.dropped:
-            read = False
+            empty += 1
             for pcm in converter.convert(frame):
                 if pcm:
-                    read = True
+                    empty = 0
                 if self._buffered_bytes + len(pcm) <= self._high_water_bytes and handle.gain is None:
                     self._buffer_part(handle, pcm)  # the usual case, without a coroutine
                 else:
@@ -308,7 +308,6 @@ class PlayoutQueue:
             if frame.damage is not UNDAMAGED:
                 self._add_damage(handle, frame.damage)
             handle.samples_read += len(frame.pcm) // SAMPLE_BYTES
-            empty = 0 if read else empty + 1
             if empty:  # a source that keeps returning empty frames must not hold up the loop
                 await asyncio.sleep(0 if empty < _EMPTY_AT_ONCE else PTIME_MS / 1000)
 

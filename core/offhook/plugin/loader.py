@@ -41,7 +41,7 @@ class _Manager(pluggy.PluginManager):
                 return marks
             if not isinstance(found, _MARKABLE):
                 return None
-        elif _is_unmarked(type(plugin), name):
+        elif _is_unmarked(plugin, name):
             return None
         return super().parse_hookimpl_opts(plugin, name)
 
@@ -51,13 +51,16 @@ class _Manager(pluggy.PluginManager):
         return marks
 
 
-def _is_unmarked(kind: type, name: str) -> bool:
-    """Whether the class of a plugin has a plain function without a mark under this name, or a property: most names."""
-    for base in kind.__mro__:
+def _is_unmarked(plugin: object, name: str) -> bool:
+    """Whether a plugin's class has a plain function without a mark under this name, or a property, or the plugin itself
+    has what cannot be marked: most names.
+    """
+    for base in type(plugin).__mro__:
         if name in base.__dict__:
             found = base.__dict__[name]
             return isinstance(found, property) or (isinstance(found, FunctionType) and not found.__dict__)
-    return False
+    own: dict[str, object] = getattr(plugin, "__dict__", {})
+    return name in own and not isinstance(own[name], _MARKABLE)
 
 
 class Loader:

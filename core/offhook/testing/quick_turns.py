@@ -14,7 +14,7 @@ import asyncio
 import contextvars
 import selectors
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Final, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypeVarTuple, Unpack
 
 if TYPE_CHECKING:
     from collections import deque
@@ -57,11 +57,12 @@ class QuickTurns(asyncio.SelectorEventLoop):
     def set_debug(self, enabled: bool) -> None:
         """As in asyncio, which makes and compares the timers itself in debug mode."""
         super().set_debug(enabled)
-        heap: list[_Due | _Timer] = [*self._scheduled]
-        timers = [item.timer if isinstance(item, _Due) else item for item in heap]
         #: Whether the heap has items of ours. Otherwise it has timers, as asyncio's own heap.
         self._quick = _USUAL_HANDLES and not enabled
-        self._scheduled[:] = [_due(timer) for timer in timers] if self._quick else timers  # type: ignore[assignment]
+        timers: list[Any] = [getattr(item, "timer", item) for item in self._scheduled]
+        self._scheduled[:] = [_due(timer) for timer in timers] if self._quick else timers
+        for index in range(len(self._ready)):  # in a turn of asyncio, items of ours may be among what is called next
+            self._ready[index] = getattr(self._ready[index], "timer", self._ready[index])
 
     def time(self) -> float:
         """Virtual seconds since the loop was created."""
@@ -129,15 +130,16 @@ class QuickTurns(asyncio.SelectorEventLoop):
 
     def _run_once(self) -> None:
         handle: _Handle | _Timer | None
+        stopped = self._stopping  # before this turn, which then must not wait for a timer
         news, ready, scheduled, resolution_s = self._news, self._ready, self._scheduled, self._clock_resolution
         while (  # as many turns as there are in which asyncio has nothing else to do
-            self._quick
+            not stopped
+            and self._quick
             and scheduled
             and not scheduled[0].timer._cancelled
             and not news.possible
             and not self._held
             and self._timer_cancelled_count <= _MOST_CANCELLED
-            and not self._stopping
         ):
             if not ready and (delay_s := scheduled[0] - self._now_s) > 0:
                 self._now_s += delay_s
@@ -151,7 +153,10 @@ class QuickTurns(asyncio.SelectorEventLoop):
                 if handle._cancelled:
                     continue
                 try:  # what `Handle._run` does, without a call
-                    handle._context.run(handle._callback, *handle._args)
+                    if handle._args:
+                        handle._context.run(handle._callback, *handle._args)
+                    else:  # the usual timer, without a list of no arguments
+                        handle._context.run(handle._callback)
                 except (SystemExit, KeyboardInterrupt):
                     raise
                 except BaseException as error:
@@ -213,7 +218,7 @@ def _due(timer: _Timer) -> _Due:
 class _Due(float):
     """When a timer is due, as an item of asyncio's heap, which compares numbers without calling a method.
 
-    asyncio finds the attributes of the timer in it.
+    It has what the turns of asyncio use of a timer.
     """
 
     __slots__ = ("timer",)
@@ -221,8 +226,16 @@ class _Due(float):
     if TYPE_CHECKING:
         timer: _Timer
 
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.timer, name)
+    @property
+    def _when(self) -> float:
+        return self.timer._when
+
+    @property
+    def _cancelled(self) -> bool:
+        return self.timer._cancelled
+
+    def _run(self) -> None:
+        self.timer._run()
 
     @property
     def _scheduled(self) -> bool:

@@ -107,6 +107,22 @@ def test_timers_keep_their_order_when_debug_mode_begins_and_ends() -> None:
     assert run_virtual(main()) == [-1, -2, 101, 100, 101, *numbers]
 
 
+def test_debug_mode_can_begin_in_a_turn_that_is_left_to_asyncio(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        # The next turn has a cancelled timer first, which makes it such a turn.
+        loop.call_at(0.5, loop.call_at(0.9, list).cancel)
+        loop.call_at(1, loop.set_debug, True)
+        loop.call_at(1, loop.block, 5)
+        await asyncio.sleep(10)
+
+    run_virtual(main())
+    (record,) = [record for record in caplog.records if "Executing" in record.getMessage()]
+    assert "VirtualLoop.block(5)" in record.getMessage()
+    assert "took 5.000 seconds" in record.getMessage()
+
+
 def test_what_a_callback_raises_is_reported() -> None:
     reports: list[dict[str, object]] = []
 

@@ -237,13 +237,10 @@ class _Due(float):
     def _run(self) -> None:
         self.timer._run()
 
-    @property
-    def _scheduled(self) -> bool:
-        return self.timer._scheduled
-
-    @_scheduled.setter
-    def _scheduled(self, scheduled: bool) -> None:
+    def _set_scheduled(self, scheduled: bool) -> None:
         self.timer._scheduled = scheduled
+
+    _scheduled = property(None, _set_scheduled)
 
 
 class _NewsSelector(selectors.DefaultSelector):

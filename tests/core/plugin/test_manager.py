@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
+import types
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -196,6 +198,29 @@ def test_two_plugins_of_one_class_are_two_plugins() -> None:
         "Observer (given to the phone)",
         "Observer-2 (given to the phone)",
     ]
+
+
+def test_a_module_or_an_object_may_have_the_method_of_something_else_as_a_hook() -> None:
+    seen: list[object] = []
+    module, holder = types.ModuleType("acme"), types.SimpleNamespace(seen=seen)
+    module.__dict__["offhook_call_ended"] = Observer("a", seen).offhook_call_ended
+    holder.offhook_call_ended = Observer("b", seen).offhook_call_ended
+    failed: list[OffhookError] = []
+    load(module, holder).hooks.call_ended("call_1", CallRecord("call_1", "", ""), failed.append)
+    assert (seen, failed) == ([("a", "call_1"), ("b", "call_1")], [])
+
+
+def test_a_hook_that_wraps_a_function_is_judged_by_the_arguments_of_that_function() -> None:
+    def inner(colour: str) -> None: ...
+
+    @hookimpl
+    @functools.wraps(inner)
+    def offhook_carrier(registry: CarrierRegistry) -> None: ...
+
+    module = types.ModuleType("acme")
+    module.__dict__["offhook_carrier"] = offhook_carrier
+    with pytest.raises(PluginError, match="it requires colour; this hook passes registry"):
+        load(module)
 
 
 def test_the_same_object_twice_is_rejected() -> None:

@@ -332,9 +332,7 @@ class Flushed(HoldResampler):
         return super().convert(pcm)
 
 
-def bare_media(
-    leg: Leg, resampler: type[HoldResampler], noted: list[OffhookError], members: list[int] | None = None
-) -> CallMedia:
+def bare_media(leg: Leg, resampler: type[HoldResampler], noted: list[OffhookError], members: list[int]) -> CallMedia:
     """Media that hear the member 7 and belong to no call."""
     media = CallMedia(
         leg,
@@ -345,7 +343,7 @@ def bare_media(
         None,
         remark=lambda *_: None,
         check_pause=lambda: None,
-        first_audio=[].append if members is None else members.append,
+        first_audio=members.append,
         callee_audio=lambda now_s: None,
     )
     media.callee_uid = 7
@@ -368,7 +366,7 @@ def test_a_listener_may_be_dropped_while_another_one_hears() -> None:
             leg = r.transport.leg
             assert leg is not None
             noted: list[OffhookError] = []
-            media = bare_media(leg, Dropping, noted)
+            media = bare_media(leg, Dropping, noted, [])
             first = media.listen(8_000, 1_000)
             dropped.append(media.listen(None, 1_000))
             last = media.listen(None, 1_000)

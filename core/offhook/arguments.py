@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import inspect
 import math
 import numbers
@@ -19,7 +20,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from offhook.errors import ConfigError
-from offhook.wording import quoted
+from offhook.wording import nearest_name, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -341,6 +342,42 @@ def check_function(given: object, name: str, arguments: tuple[str, ...] = (), *,
         raise wrong(name, wanted, given, "It is async, and nothing would await it. Use a plain function")
     if not _callable_with(given, len(arguments)):
         raise wrong(name, wanted, given, "Its parameters differ from that")
+
+
+def corrects_arguments(*more: str) -> Callable[[type[_T]], type[_T]]:
+    """A decorator for a class: its public methods answer an unknown keyword argument with the nearest known one.
+
+    Args:
+        more: the keywords that methods accept as ``**limits`` or the like; without them, such methods stay as they are.
+    """
+
+    def decorate(kind: type[_T]) -> type[_T]:
+        for name, method in tuple(vars(kind).items()):
+            if isinstance(method, types.FunctionType) and not name.startswith("_"):
+                setattr(kind, name, _corrected(method, more))
+        return kind
+
+    return decorate
+
+
+def _corrected(method: types.FunctionType, more: tuple[str, ...]) -> Callable[..., object]:
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    known = [each.name for each in parameters if each.kind in {each.POSITIONAL_OR_KEYWORD, each.KEYWORD_ONLY}]
+    if any(each.kind is each.VAR_KEYWORD for each in parameters):
+        if not more:
+            return method
+        known += more
+    takes = f"; it takes {' and '.join(known)}" if known else ""
+
+    @functools.wraps(method)
+    def call(*args: object, **given: object) -> object:
+        for name in given:
+            if name not in known:
+                near = nearest_name(name, known) or takes
+                raise TypeError(f"{method.__qualname__}() got an unexpected keyword argument {name!r}{near}")
+        return method(*args, **given)
+
+    return call
 
 
 def _callable_with(given: Callable[..., object], count: int) -> bool:

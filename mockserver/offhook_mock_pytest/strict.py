@@ -105,19 +105,21 @@ def _checked(name: object) -> str:
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test that forgot to await a wait of the kit; pass all other warnings on."""
+    """Fail a test that forgot to await a wait of the kit; pass all other warnings on, and all of a test that fails."""
     if WATCH not in item.stash:
         return (yield)
-    forgotten: list[str] = []
-    with warnings.catch_warnings(record=True) as seen:
-        try:
+    seen: list[warnings.WarningMessage] = []
+    failed = True
+    try:
+        with warnings.catch_warnings(record=True) as seen:
             return_value = yield
-        finally:
-            forgotten += [name for warning in seen if (name := _forgotten(warning))]
-            others = [warning for warning in seen if not _forgotten(warning)]
-    for warning in others:
-        message = cast("Warning", warning.message)
-        warnings.warn_explicit(message, None, warning.filename, warning.lineno, source=warning.source)
+        failed = False
+    finally:
+        forgotten = [name for warning in seen if not failed and (name := _forgotten(warning))]
+        for warning in seen:
+            if failed or not _forgotten(warning):
+                message = cast("Warning", warning.message)
+                warnings.warn_explicit(message, None, warning.filename, warning.lineno, source=warning.source)
     if forgotten:
         pytest.fail(
             "\n".join(f"{name} was called, and not awaited: write `await ...`" for name in forgotten), pytrace=False

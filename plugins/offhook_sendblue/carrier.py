@@ -16,6 +16,7 @@ from offhook_sendblue.answer import FROM_NUMBER_VARIABLE, grant_of
 from offhook_sendblue.auth import KEY_HEADER, EnvAuth
 from offhook_sendblue.client import make_client
 from offhook_sendblue.exchange import Failure, NoAnswer, connect_only, post_once
+from offhook_sendblue.only_loopback import in_a_test
 
 if TYPE_CHECKING:
     import httpx
@@ -158,6 +159,7 @@ class SendblueCarrier(Carrier):
             raise ConfigError(
                 f"no number to call from is set: set {FROM_NUMBER_VARIABLE} to your FaceTime line "
                 "(`offhook mock` prints one to export), or name one for the call (from_number, --from)"
+                f"{in_a_test()}"
             )
         return line
 

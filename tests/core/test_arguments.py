@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import inspect
 import math
 import os
 from collections import UserDict
@@ -10,7 +12,7 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from fractions import Fraction
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -32,6 +34,7 @@ from offhook.arguments import (
     check_several,
     check_text,
     check_whole,
+    corrects_arguments,
     wrong,
 )
 from offhook.errors import ConfigError
@@ -292,3 +295,54 @@ def test_functions() -> None:
         refusal(check_function, math, "x")
         == "x must be a function that can be called with no argument, got the module math"
     )
+
+
+@corrects_arguments("times")
+class Person:
+    async def waits(self, duration_s: float = 1, *, until_s: float = 0) -> float:
+        return duration_s + until_s
+
+    def rings(self, number: str, **limits: int) -> tuple[str, dict[str, int]]:
+        return number, limits
+
+    def hangs_up(self) -> int:
+        return 1
+
+    @property
+    def name(self) -> str:
+        return "Ada"
+
+    def _inside(self, given: int) -> int:
+        return given
+
+
+@corrects_arguments()
+class Anything:
+    def takes(self, **given: int) -> dict[str, int]:
+        return given
+
+
+def test_an_unknown_keyword_is_answered_with_the_nearest() -> None:
+    person: Any = Person()
+    assert asyncio.run(person.waits(2, until_s=1)) == 3
+    assert person.rings("1", times=2) == ("1", {"times": 2})
+    assert (person.hangs_up(), person.name, person._inside(given=3)) == (1, "Ada", 3)
+    assert Anything().takes(x=1) == {"x": 1}
+    for call, says in (
+        (lambda: person.waits(duration=2), "Person.waits() got an unexpected keyword argument 'duration'; did you mean "
+         "duration_s?"),
+        (lambda: person.waits(seconds=2), "'seconds'; it takes duration_s and until_s"),
+        (lambda: person.rings("1", time=2), "Person.rings() got an unexpected keyword argument 'time'; did you mean "
+         "times?"),
+        (lambda: person.hangs_up(now=1), "Person.hangs_up() got an unexpected keyword argument 'now'"),
+        (lambda: person._inside(give=1), "Person._inside() got an unexpected keyword argument 'give'"),
+    ):  # fmt: skip
+        with pytest.raises(TypeError) as raised:
+            call()  # type: ignore[no-untyped-call]
+        assert str(raised.value).endswith(says)
+
+
+def test_what_corrects_keywords_is_not_seen() -> None:
+    assert Person.waits.__qualname__ == "Person.waits"
+    assert list(inspect.signature(Person.rings).parameters) == ["self", "number", "limits"]
+    assert inspect.iscoroutinefunction(inspect.unwrap(Person.waits))

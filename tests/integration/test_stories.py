@@ -61,7 +61,7 @@ BROKEN = {
         "test_it_outlives_its_token",
         ("Phone.from_env(plugins=plugins)", "Phone.from_env()"),
         [
-            "E *NotFinished: finished(): the call to +1415*0123 is over (caller hung up), before the callee *",
+            "E *NotFinished: finished(): the call to +1415*0123 is over (the caller's token expired and was not *",
             "*the token of a caller * expires in 30 s",
             "*left the channel; its token*had not been renewed",
         ],

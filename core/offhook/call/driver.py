@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.call.dialing import Dialing
 from offhook.call.heartbeat import Heartbeat
 from offhook.call.our_leg import OurLeg
-from offhook.call.program_notes import ProgramNotes
+from offhook.call.program_notes import PLAYOUT_CUT, ProgramNotes
 from offhook.call.tasks import CallTasks
 from offhook.errors import OffhookError, PluginError
 from offhook.interfaces.numbers import mask_all
@@ -160,7 +160,15 @@ class Driver:
     def hang_up(self) -> None:
         """Ask the session to end the call. Idempotent."""
         if self._session.outcome is None:
+            self._note_cut()
             self.feed(HangUpRequested())
+
+    def _note_cut(self) -> None:
+        """Note that a hang-up drops audio; a source that has nothing to say at the moment loses nothing."""
+        if self.media is not None and self.media.playout.queued_ms > 0:
+            sent_ms = self.media.playout.position_ms
+            detail = f"{sent_ms:.0f} ms had been sent of what was playing"
+            self.program.add(PLAYOUT_CUT, detail, {"sent_ms": round(sent_ms, 3)})
 
     async def end(self) -> None:
         """Hang up, if the call was dialled, and wait until nothing of it is left. Idempotent and bounded."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: `Call.clear`; its facts are `sent_ms`, what `clear` returned, and `times`, how many calls the entry stands for.
 PLAYOUT_CLEARED: Final = "PlayoutCleared"
+#: The program hung up while audio waited to be sent; its fact `sent_ms` is how much of the item had been sent.
+PLAYOUT_CUT: Final = "PlayoutCut"
 MUTED: Final = "Muted"
 UNMUTED: Final = "Unmuted"
 

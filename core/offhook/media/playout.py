@@ -147,7 +147,7 @@ class Playout:
 
     def clear(self) -> float:
         """Drop everything that was not sent. Returns the milliseconds that were sent of the item that was playing."""
-        played = self._queue.position_ms
+        played = self.position_ms
         self._drop_all(PlayoutEnd.CLEARED)
         return played
 
@@ -175,6 +175,11 @@ class Playout:
     @gain_db.setter
     def gain_db(self, db: float) -> None:
         self._gain = gain_of(db)
+
+    @property
+    def position_ms(self) -> float:
+        """How much of the item at the head of the queue has been sent, in milliseconds; else of the last one."""
+        return self._queue.position_ms
 
     @property
     def queued_ms(self) -> float:

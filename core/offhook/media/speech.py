@@ -84,6 +84,13 @@ class SpeechDetector:
         """How long it has been quiet, in milliseconds, since the last loud frame or the start of the stream."""
         return 0.0 if self._end is None else (self._end - self._quiet_from) * 1000 / self.rate_hz
 
+    @property
+    def loud_ms(self) -> float:
+        """How long it has been loud without a break, in milliseconds, up to the last frame; 0 while it is quiet."""
+        if self._end is None or self._loud_from is None:
+            return 0.0
+        return (self._end - self._loud_from) * 1000 / self.rate_hz
+
     def feed(self, frame: AudioFrame, position: int | None = None) -> SpeechChange | None:
         """Process the next frame. Returns what changed, or None.
 

@@ -17,7 +17,7 @@ from offhook.testing.linked.transport import LinkedTransport
 from offhook.testing.resources import Resources
 from offhook.testing.scripted_service import ScriptedService
 from offhook.testing.virtual_time import LoopClock, NothingScheduledError, VirtualLoop, run_virtual
-from offhook.testing.waiting_tasks import where_task_waits
+from offhook.testing.waiting_tasks import UsersWait, users_wait, where_task_waits
 
 __all__ = [
     "ChannelFarEnd",
@@ -41,10 +41,12 @@ __all__ = [
     "ServiceAnswer",
     "ServiceFarEnd",
     "TokenFault",
+    "UsersWait",
     "VirtualLoop",
     "check_call",
     "run_virtual",
     "timeline_lines",
+    "users_wait",
     "violations",
     "where_task_waits",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from offhook.plugin.user_code import is_installed, line_shown, package_of, users_frame
@@ -19,6 +20,26 @@ _RUNNER: Final = "offhook_pytest"
 _MOST_LISTED: Final = 20
 #: For each kind of object that runs code and can be suspended: its frame, and what it awaits.
 _SUSPENDED: Final = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
+
+
+@dataclass(frozen=True, slots=True)
+class UsersWait:
+    """A task that waits in the user's code.
+
+    Attributes:
+        text: its line, what it awaits there and its name, for people.
+        frames: the frames of the user's code, the outermost first.
+    """
+
+    text: str
+    frames: Sequence[FrameType]
+
+
+def users_wait(task: asyncio.Task[Any]) -> UsersWait | None:
+    """Where a task waits in the user's code; None if it has ended, or runs only installed code and Python's."""
+    stack = _stack(task)
+    users = [frame for frame in stack if _is_users(frame)]
+    return UsersWait(_line(task, stack)[1], users) if users else None
 
 
 def where_tasks_wait(loop: asyncio.AbstractEventLoop) -> list[str]:
@@ -41,6 +62,10 @@ def where_task_waits(task: asyncio.Task[Any]) -> str:
     """
     stack = _stack(task)
     return _place(stack)[1] if stack else ""
+
+
+def _is_users(frame: FrameType) -> bool:
+    return users_frame([frame]) is not None and not is_installed(frame.f_code.co_filename)
 
 
 def _line(task: asyncio.Task[object], stack: Sequence[FrameType]) -> tuple[int, str]:

@@ -9,7 +9,15 @@ import inspect
 import re
 from typing import TYPE_CHECKING, Final, Self, cast
 
-from offhook.arguments import check_function, check_path, check_seconds, check_several, check_text, wrong
+from offhook.arguments import (
+    check_function,
+    check_path,
+    check_seconds,
+    check_several,
+    check_text,
+    corrects_arguments,
+    wrong,
+)
 from offhook.errors import ConfigError
 from offhook.paths import expanded
 from offhook.plugin import line_shown
@@ -91,9 +99,10 @@ _ARGUMENTS: Final[Mapping[str, str]] = {"path": "what", "sound": "until", "hz": 
 _KINDS: Final = frozenset({*(step.__name__ for step in VERBS), "SoundsLike", "Tone"})
 #: pytest leaves the frames of this file out of tracebacks: a mistake is where the verb was called.
 __tracebackhide__: Final = True
-_OURS: Final = __name__.partition(".")[0]
+_OURS: Final = frozenset({__name__.partition(".")[0], corrects_arguments.__module__.partition(".")[0]})
 
 
+@corrects_arguments()
 class CalleeScript:
     """What a callee will do, in order. Each verb returns the script.
 
@@ -201,8 +210,8 @@ class CalleeScript:
         """Listen until something is heard.
 
         Args:
-            until: ``speech`` (the caller speaks), ``quiet`` (the caller has spoken, since the callee last stopped
-                speaking or listened for quiet, and paused), ``marker``, or ``tone:440``.
+            until: ``speech`` (the caller speaks, from now on), ``quiet`` (the caller has spoken, since the callee last
+                stopped speaking or listened for speech or quiet, and paused for 0.7 s), ``marker``, or ``tone:440``.
             within_s: how long; then the script goes on. None: until the call ends.
         """
         return self._add(
@@ -401,8 +410,8 @@ class CalleeScript:
 
 
 def _callers_line() -> str:
-    """The line of the first frame outside the mock; empty if there is none."""
+    """The line of the first frame outside the mock and the core; empty if there is none."""
     frame = inspect.currentframe()
-    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] == _OURS:
+    while frame is not None and str(frame.f_globals.get("__name__", "")).partition(".")[0] in _OURS:
         frame = frame.f_back
     return "" if frame is None else line_shown(frame.f_code, frame.f_lineno)

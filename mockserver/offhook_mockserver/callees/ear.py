@@ -10,6 +10,7 @@ from offhook.errors import OffhookError
 from offhook.interfaces import SAMPLE_BYTES, AudioFrame, frames_in
 from offhook.media import SpeechDetector, SpeechStarted, SpeechStopped
 from offhook.secret import redact
+from offhook_mockserver.callees.sounds import TURN_PAUSE_MS
 
 if TYPE_CHECKING:
     from offhook.interfaces import AudioSink
@@ -30,8 +31,8 @@ class Tap(Protocol):
 
 _log = logging.getLogger(__name__)
 
-#: A pause as long as this means that the caller has finished a turn.
-TURN_PAUSE_MS: Final = 700
+#: Speech counts after this much loud audio without a break.
+_SPEECH_MS: Final = 60
 #: Audio may arrive this late, so time without audio counts as quiet only when it is this long ago.
 _LATENESS_MS: Final = 200
 #: A talker whose positions differ from the clock by more than this has started anew.
@@ -57,24 +58,27 @@ class CalleeEar:
         gap_samples: samples that the caller's positions skipped: lost, or never sent.
         frames_too_fast: frames dropped because more audio came than time passed.
         frames_unrecorded: frames that the recording could not take.
-        spoken: set when the caller has started to speak since `forget_turn`.
+        spoken: set when the caller has spoken since `forget_turn`: when 60 ms of speech have come after it. What came
+            before it does not count, also where the same speech goes on.
         paused: set when the caller has spoken since then, and then been quiet for `TURN_PAUSE_MS`.
         taps: what takes each frame as well; only while something needs it.
         deaf: whether what comes is not listened to, as on hold.
-        spoke: whether the caller has spoken since `forget`.
+        spoke: whether the caller has spoken since `forget`, likewise.
     """
 
     def __init__(self, rate_hz: int, sink: AudioSink | None) -> None:
         self._loop = asyncio.get_running_loop()
         self._rate_hz = rate_hz
         self._answered_at_s = self._loop.time()
-        self._detector = SpeechDetector(rate_hz, hang_ms=TURN_PAUSE_MS)
+        self._detector = SpeechDetector(rate_hz, start_ms=_SPEECH_MS, hang_ms=TURN_PAUSE_MS)
         self._lateness, self._most_drift, self._most_ahead = (
             limit_ms * rate_hz // 1000 for limit_ms in (_LATENESS_MS, _MOST_DRIFT_MS, _MOST_AHEAD_MS)
         )
         #: A talker's position plus this offset is the position on the timeline; None before the first frame.
         self._offset: int | None = None
         self._expected = 0
+        #: Where `spoke` begins to count, and where `spoken` does.
+        self._since = self._turn_since = 0
         self._talker: int | None = None
         self._queue: asyncio.Queue[AudioFrame | None] = asyncio.Queue(_MOST_WAITING)
         self._recording = None if sink is None else asyncio.create_task(self._record(sink))
@@ -94,17 +98,23 @@ class CalleeEar:
         """The present moment on the timeline, as a position."""
         return self._now()
 
+    @property
+    def hears_speech(self) -> bool:
+        """Whether the caller speaks at this moment, pauses within speech excepted."""
+        is_fresh = (self._now() - self._expected) * 1000 <= _SPEECH_MS * self._rate_hz
+        return self._detector.speaking and self._detector.loud_ms > 0 and is_fresh
+
     def forget(self) -> None:
-        """From now on, `spoke`, `spoken` and `paused` are about speech that is going on or begins later."""
-        self.spoke = self._detector.speaking
+        """From now on, `spoke`, `spoken` and `paused` are about what is heard from now on."""
+        self.spoke = False
         self.forget_turn()
+        self._since = self._turn_since
 
     def forget_turn(self) -> None:
-        """From now on, `spoken` and `paused` are about speech that is going on or begins later."""
+        """From now on, `spoken` and `paused` are about what is heard from now on."""
         self.spoken.clear()
         self.paused.clear()
-        if self._detector.speaking:
-            self.spoken.set()
+        self._turn_since = self._now()
 
     def return_to_room(self) -> None:
         """Note that the callee was away from the room until now: nothing that it missed counts as a gap."""
@@ -133,6 +143,8 @@ class CalleeEar:
             return
         if (change := self._detector.feed(frame, position)) is not None:
             self._note(change)
+        if not self.spoken.is_set() and self._detector.speaking:
+            self._look_for_speech()
         if self._recording is None and not self.taps:
             return
         placed = AudioFrame(frame.pcm, frame.rate_hz, position)
@@ -181,12 +193,21 @@ class CalleeEar:
     def _note(self, change: SpeechChange) -> None:
         match change:
             case SpeechStarted():
-                self.spoke = True
                 self.paused.clear()
-                self.spoken.set()
             case SpeechStopped():
                 if self.spoken.is_set():
                     self.paused.set()
+
+    def _look_for_speech(self) -> None:
+        """Note speech once enough of it has come since `forget` and since `forget_turn`.
+
+        The detector still counts a pause as speech, and so does not say whether the caller has spoken since then.
+        """
+        loud_ms = self._detector.loud_ms
+        if loud_ms >= _SPEECH_MS <= (self._expected - self._since) * 1000 / self._rate_hz:
+            self.spoke = True
+        if loud_ms >= _SPEECH_MS <= (self._expected - self._turn_since) * 1000 / self._rate_hz:
+            self.spoken.set()
 
     def _put(self, frame: AudioFrame) -> None:
         try:

@@ -11,7 +11,7 @@ from offhook_mockserver.callees.kept_audio import MOST_KEPT_S, CallAudio, Track
 from offhook_mockserver.callees.moments import History, MomentCode
 from offhook_mockserver.callees.progress import Progress
 from offhook_mockserver.callees.signals import MarkerFinder, ToneFinder
-from offhook_mockserver.callees.sounds import Sound, SoundsLike, Tone
+from offhook_mockserver.callees.sounds import TURN_PAUSE_MS, Sound, SoundsLike, Tone
 from offhook_mockserver.callees.voice import Voice, beep
 
 if TYPE_CHECKING:
@@ -204,7 +204,11 @@ class Performance:
                 ear.forget_turn()
                 heard, code, text = ear.spoken, MomentCode.HEARD_SPEECH, "caller speaks"
             case Sound.QUIET:
-                heard, code, text = ear.paused, MomentCode.HEARD_QUIET, "caller pauses"
+                heard, code, text = (
+                    ear.paused,
+                    MomentCode.HEARD_QUIET,
+                    f"caller has paused for {TURN_PAUSE_MS / 1000:g} s",
+                )
             case Sound.MARKER:
                 finder = MarkerFinder(self._room.rate_hz, lambda: ear.now)
                 heard, code, text = finder.found, MomentCode.HEARD_MARKER, "caller sends the marker"
@@ -230,7 +234,7 @@ class Performance:
         return True
 
     def caller_spoke(self) -> bool:
-        return self._listener.spoke
+        return self._listener.spoke or self._listener.hears_speech
 
     def heard_clip(self, clip: SoundsLike) -> bool:
         from offhook.testing.audio import Clip

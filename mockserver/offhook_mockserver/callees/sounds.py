@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+#: A pause as long as this means that the caller has finished a turn.
+TURN_PAUSE_MS: Final = 700
+
+
 class Sound(Enum):
     """What a callee can listen for."""
 

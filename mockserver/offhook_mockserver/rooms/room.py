@@ -104,7 +104,7 @@ class Room:
         self._concealed_before = 0
         self.on_misuse: Callable[[str], None] = lambda what: None
         self.on_member: Callable[[RoomEvent, str], None] = lambda event, why: None
-        self.on_token: Callable[[int, str, str], None] = lambda uid, event, text: None
+        self.on_token: Callable[[int, str, str, float | None], None] = lambda uid, event, text, left_s: None
         self.check_more: Callable[[], None] = lambda: None
         self.faults: RoomFaults = NoFaults()
         self._misuses: set[str] = set()
@@ -198,19 +198,19 @@ class Room:
             if self.faults.refuses_renewal():
                 raise TokenInvalid(TokenReason.INVALID, "a fault of the test refuses renewals")
         except TokenInvalid as error:
-            self.on_token(uid, "token_refused", f"was not renewed: {error}")
+            self.on_token(uid, "token_refused", f"was not renewed: {error}", None)
             raise
         left_s = access.expires_at_s - self.clock.wall_s()
-        self.on_token(uid, "token_renewed", f"was renewed, for {left_s:.0f} s")
+        self.on_token(uid, "token_renewed", f"was renewed, for {left_s:.0f} s", left_s)
         return access
 
     def token_expires(self, uid: int, in_s: float) -> None:
         """Note that the token of a client expires soon."""
-        self.on_token(uid, "token_expiring", f"expires in {in_s:g} s")
+        self.on_token(uid, "token_expiring", f"expires in {in_s:g} s", in_s)
 
     def token_expired(self, member: Member) -> None:
         """Remove a client whose token has expired."""
-        self.on_token(member.uid, "token_expired", "has expired")
+        self.on_token(member.uid, "token_expired", "has expired", 0.0)
         self.kick(member, "token expired")
 
     async def until_let_in(self, held: Callable[[], bool]) -> None:

@@ -35,6 +35,8 @@ _LOSSES: Final = (
     "packets_unsent",
     "audio_too_fast",
 )
+#: Ends of a callee's part that follow from its caller not being there any more.
+_CALLER_IS_GONE: Final = frozenset({CalleeEnd.CALLER_LEFT, CalleeEnd.CALLER_DROPPED, CalleeEnd.GIVEN_UP})
 #: How many of its last events are kept of an ended call, and how much of each.
 _EVENTS_KEPT: Final = 20
 _EVENT_CHARACTERS: Final = 80
@@ -75,6 +77,7 @@ class MockCall:
         events: what happened, in order; of more than 2,000, the latest.
         end: how the callee's part ended; None before that.
         problem: why the callee's script failed, if that is how its part ended; else empty.
+        why_caller_left: why the last caller is not in the channel any more, for people, if that is known; else empty.
         task: owns the room and the callee, until all members have left.
     """
 
@@ -89,6 +92,7 @@ class MockCall:
     events: list[str] = field(default_factory=list[str])
     end: CalleeEnd | None = None
     problem: str = ""
+    why_caller_left: str = ""
     task: asyncio.Task[None] | None = field(default=None, repr=False)
 
     def note(self, what: str) -> None:
@@ -96,6 +100,13 @@ class MockCall:
         if len(self.events) >= _MOST_EVENTS:
             del self.events[: _MOST_EVENTS // 2]
         self.events.append(what)
+
+    @property
+    def end_text(self) -> str:
+        """How the callee's part ended, for people; empty before that."""
+        if self.end is None:
+            return ""
+        return self.why_caller_left if self.why_caller_left and self.end in _CALLER_IS_GONE else self.end.text
 
     def counters(self) -> dict[str, int]:
         """The counters of the room and of the callee."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished, mask
@@ -32,6 +33,11 @@ _LEFT: Final = ("left", "left the channel")
 _DROPPED: Final = ("dropped", "dropped out of the channel")
 _REMOVED: Final = ("removed", "was removed from the channel")
 
+#: A caller whose token has at most this much left, and who leaves, leaves because of that: a phone of offhook does so
+#: a second before its token expires, and what is left is rounded up to seconds.
+_EXPIRED_S: Final = 2.0
+_TOKEN_EXPIRED: Final = "the caller's token expired and was not renewed"
+
 #: Ends that the script chose: the moment of the step is their entry, so that one hang-up is one line.
 _NOTED_BEFORE: Final = frozenset({end.value for end in CalleeEnd} & {code.value for code in MomentCode})
 
@@ -49,8 +55,8 @@ class CallNotes:
         self._tenant = tenant
         self._call = call
         self._on_event = on_event
-        #: The clients whose token was about to expire and has not been renewed since.
-        self._expiring: set[int] = set()
+        #: The clients whose token was about to expire and has not been renewed since, and when it expires.
+        self._expiring: dict[int, float] = {}
 
     def started(self) -> None:
         """The call has started."""
@@ -90,6 +96,9 @@ class CallNotes:
         is_callee = self._call.callee.has_uid(uid)
         who, name = ("callee", "the callee") if is_callee else ("caller", "a caller")
         fields: dict[str, Json] = {"event": code, "uid": uid, "who": who}
+        if not is_callee:
+            left = isinstance(event, MemberLeft)
+            self._call.why_caller_left = _TOKEN_EXPIRED if left and self._has_expired(uid) else ""
         if why:
             text += f": {why}"
         elif isinstance(event, MemberLeft) and uid in self._expiring:
@@ -102,18 +111,18 @@ class CallNotes:
             Grade.ASSUMED if is_callee else Grade.OBSERVED,
         )
 
-    def token(self, uid: int, event: str, text: str) -> None:
+    def token(self, uid: int, event: str, text: str, left_s: float | None) -> None:
         """The token of a caller expires soon, has expired, was renewed, or a fresh one was refused."""
-        if event == "token_expiring":
-            self._expiring.add(uid)
-        elif event == "token_renewed":
-            self._expiring.discard(uid)
+        if event == "token_renewed":
+            self._expiring.pop(uid, None)
+        elif left_s is not None:
+            self._expiring[uid] = self._tenant.clock.monotonic_s() + left_s
         fields: dict[str, Json] = {"event": event, "uid": uid, "who": "caller"}
         self._add(EntryKind.MEMBER, f"the token of a caller (uid {uid}) {text}", fields, Grade.OBSERVED)
 
     def callee_ended(self, end: CalleeEnd, problem: str = "") -> None:
         """The callee's part has ended; with `FAILED`, because of a problem."""
-        text = f"{end.text}: {problem}" if problem else end.text
+        text = f"{self._call.end_text}: {problem}" if problem else self._call.end_text
         if end.value not in _NOTED_BEFORE:
             self._add(EntryKind.CALLEE, text, {"code": end.value, "end": end.value}, Grade.ASSUMED)
         self._event(text)
@@ -128,8 +137,13 @@ class CallNotes:
         """The call has ended: everyone has left, and the tenant does not list it any more."""
         call = self._call
         end = call.end or CalleeEnd.ROOM_CLOSED  # the mock ended it
+        text = call.end_text or end.text
         fields: dict[str, Json] = {"event": "ended", "end": end.value, "answered": call.callee.answered}
-        self._add(EntryKind.CALL, f"the call to {call.to} has ended: {end.text}", fields, Grade.ASSUMED)
+        self._add(EntryKind.CALL, f"the call to {call.to} has ended: {text}", fields, Grade.ASSUMED)
+
+    def _has_expired(self, uid: int) -> bool:
+        """Whether the token of a caller has expired, or as good as that, without a renewal."""
+        return self._expiring.get(uid, math.inf) - self._tenant.clock.monotonic_s() <= _EXPIRED_S
 
     def _add(self, kind: EntryKind, text: str, fields: Mapping[str, Json], grade: Grade) -> None:
         call = self._call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Unpack
 
-from offhook.arguments import check_seconds, check_text, check_whole
+from offhook.arguments import check_seconds, check_text, check_whole, corrects_arguments
 from offhook.errors import ConfigError
 from offhook.wording import quoted
 from offhook_mockserver.tenants.effects import (
@@ -19,16 +19,17 @@ from offhook_mockserver.tenants.effects import (
     TokenFlaw,
     UidTaken,
 )
-from offhook_mockserver.tenants.fault_register import FaultRegister, named
+from offhook_mockserver.tenants.fault_register import CallLimits, FaultRegister, named
 
 if TYPE_CHECKING:
     from offhook_mockserver.tenants.fault import Fault
-    from offhook_mockserver.tenants.fault_register import CallLimits, ExchangeLimits
+    from offhook_mockserver.tenants.fault_register import ExchangeLimits
 
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
 
 
+@corrects_arguments(*CallLimits.__annotations__)
 class ChannelFaults(FaultRegister):
     """The faults of grants, tokens and channels."""
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Unpack
 
-from offhook.arguments import check_flag, check_seconds, check_text, check_whole, wrong
+from offhook.arguments import check_flag, check_seconds, check_text, check_whole, corrects_arguments, wrong
 from offhook.wording import quoted
 from offhook_mockserver.tenants.effects import BrokenExchange, ConnectionsRefused, ReplacedAnswer
-from offhook_mockserver.tenants.fault_register import FaultRegister
+from offhook_mockserver.tenants.fault_register import ExchangeLimits, FaultRegister
 
 if TYPE_CHECKING:
     from offhook_mockserver.tenants.fault import Fault
-    from offhook_mockserver.tenants.fault_register import ExchangeLimits
 
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
@@ -28,6 +27,7 @@ _MOST_RETRY_S: Final = 10**20
 _PART: Final = b" " * _PART_BYTES
 
 
+@corrects_arguments(*ExchangeLimits.__annotations__)
 class HttpFaults(FaultRegister):
     """The faults of exchanges. One is applied to a request: see `FaultRegister.take`."""
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, Unpack
 
-from offhook.arguments import check_flag, check_number, check_seconds, check_whole
+from offhook.arguments import check_flag, check_number, check_seconds, check_whole, corrects_arguments
 from offhook.errors import ConfigError
 from offhook.interfaces import Ids
 from offhook_mockserver.tenants.effects import MediaDirection, MediaImpaired
-from offhook_mockserver.tenants.fault_register import FaultRegister, named
+from offhook_mockserver.tenants.fault_register import CallLimits, FaultRegister, named
 from offhook_wire.impairment import Impairment
 
 if TYPE_CHECKING:
     from offhook_mockserver.tenants.fault import Fault
-    from offhook_mockserver.tenants.fault_register import CallLimits
 
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
@@ -54,6 +53,7 @@ class BadNetwork:
         return made
 
 
+@corrects_arguments(*CallLimits.__annotations__)
 class MediaFaults(FaultRegister):
     """The faults of media. They add up."""
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from offhook.arguments import wrong
 from offhook_mockserver.testkit.app_thread import AppThread
 from offhook_mockserver.testkit.bridge import VirtualBridge
-from offhook_mockserver.testkit.started import Started
+from offhook_mockserver.testkit.started import APPLICATION, Started
 from offhook_mockserver.testkit.unretrieved import Unretrieved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from offhook_mockserver.testkit.bridge import Bridge
 
@@ -49,14 +49,18 @@ class Applications:
     Args:
         bridge: reaches the mock's loop, which is the applications' own in virtual time.
         when_done: called on the mock's loop when one has ended.
+        callees_wait: called on it; returns what the callees of the calls that are up wait for, for people.
 
     Attributes:
         started: all of them, in order.
         unretrieved: the exceptions on their loop that nothing retrieved.
     """
 
-    def __init__(self, bridge: Bridge, when_done: Callable[[], None]) -> None:
+    def __init__(
+        self, bridge: Bridge, when_done: Callable[[], None], callees_wait: Callable[[], Iterable[str]]
+    ) -> None:
         self._bridge = bridge
+        self._callees_wait = callees_wait
         self._when_done = when_done
         self._thread: AppThread | None = None
         self.started: list[Started[object]] = []
@@ -70,7 +74,8 @@ class Applications:
         Raises:
             ConfigError: it is not a coroutine.
         """
-        started: Started[_T] = Started(self._bridge, f"the application {check_application(coroutine, 'start')}")
+        name = f"{APPLICATION}{check_application(coroutine, 'start')}"
+        started: Started[_T] = Started(self._bridge, name, self._callees_wait)
         if isinstance(self._bridge, VirtualBridge):
             started.begin(self._bridge.loop, coroutine, self._when_done)
         else:

@@ -11,17 +11,19 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Self
+import contextlib
+from typing import TYPE_CHECKING, Final, Self
 
-from offhook.arguments import check_instance, check_seconds, check_text, wrong
+from offhook.arguments import check_instance, check_seconds, check_text, corrects_arguments, wrong
 from offhook.errors import CallStateError
-from offhook.interfaces import mask
 from offhook.wording import nearest_name
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.callees.script import Script
 from offhook_mockserver.testkit.not_finished import NotFinished, ScriptFailed, why_not
+from offhook_mockserver.testkit.shown_number import shown_as
 from offhook_mockserver.testkit.specs import check_spec
+from offhook_mockserver.testkit.timeouts import idle_s, is_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +40,12 @@ if TYPE_CHECKING:
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__ = True
 
+#: How long an application has, after the end of its call, to end itself, to write down how the call ended, or to dial
+#: again, before a wait gives up that only another call could fulfil.
+_AFTER_CALL_S: Final = 0.5
 
+
+@corrects_arguments()
 class CalleeHandle(CalleeScript):
     """One callee of a test. Times are in seconds since it answered. Its questions are about its latest call.
 
@@ -83,7 +90,7 @@ class CalleeHandle(CalleeScript):
     # Waiting
 
     def answered(self, timeout_s: float | None = None) -> Self:
-        """Wait until it has answered a call.
+        """Wait until it has answered a call; as `finished`, it does not wait for another one.
 
         Args:
             timeout_s: how long to wait, in seconds; None for the limit of `MockOptions`.
@@ -100,6 +107,10 @@ class CalleeHandle(CalleeScript):
 
     def finished(self, timeout_s: float | None = None) -> Self:
         """Wait until it has done every step of its script.
+
+        A script is for one call. If the call is over and steps are left, the wait ends half a second later, unless the
+        application has dialled again by then. With ``allow=["called_again"]`` in the marker ``offhook`` it waits for
+        another call, for the whole of `timeout_s`.
 
         Args:
             timeout_s: how long to wait, in seconds; None for the limit of `MockOptions`.
@@ -232,8 +243,8 @@ class CalleeHandle(CalleeScript):
         calls = self.calls
         if not calls:
             raise CallStateError(
-                f"callee.{question} is about a call, and {mask(self.number)} has not been called: wait for the call, "
-                "with callee.finished() or callee.answered()"
+                f"callee.{question} is about a call, and {shown_as(self.number)} has not been called: wait for the "
+                "call, with callee.finished() or callee.answered()"
             )
         return calls[-1]
 
@@ -256,7 +267,7 @@ class CalleeHandle(CalleeScript):
 
     async def _until(self, limit_s: float, true: Callable[[CallHandle], bool]) -> bool:
         """Wait on the mock's loop; returns False if it did not happen in time, or cannot happen any more."""
-        applications = self._scene.applications
+        applications, changes = self._scene.applications, self._scene.changes
 
         def known() -> bool | None:
             calls = self._calls.to(self.number)
@@ -265,17 +276,23 @@ class CalleeHandle(CalleeScript):
             # The last application may end in the same turn as its call: only when both have, nothing can follow.
             return False if applications.over and all(_is_over(call) for call in calls) else None
 
-        try:
+        def is_left_over() -> bool:
+            """Whether only another call could make it true: the last one is over for the callee, or altogether."""
+            calls = self._calls.to(self.number)
+            return bool(calls) and (calls[-1].over or (true is not _is_over and calls[-1].end is not None))
+
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
-                await self._scene.changes.until(lambda: known() is not None)
-        except TimeoutError:
-            pass
+                while known() is None:
+                    await changes.until(lambda: known() is not None or (is_left_over() and not self._rings_again))
+                    async with asyncio.timeout(_AFTER_CALL_S):
+                        await changes.until(lambda: known() is not None or not is_left_over())
         return known() is True
 
-    def _idle_s(self) -> float:
-        """How long ago the last entry of the journal is, in seconds."""
-        tenant = self._scene.tenant
-        return max(0.0, tenant.clock.wall_s() - tenant.journal.entries[-1].wall_s) if tenant.journal.entries else 0.0
+    @property
+    def _rings_again(self) -> bool:
+        """Whether the test expects another call after one that is over."""
+        return "called_again" in self._scene.allowed
 
     def _failure(self, verb: str, limit_s: float) -> NotFinished:
         failed = next((started.error for started in self._scene.applications.failed()), None)
@@ -283,8 +300,8 @@ class CalleeHandle(CalleeScript):
         message = why_not(self._scene, self.number, calls, others, verb, limit_s)
         script_failed = bool(calls) and bool(calls[-1].problem)
         kind = ScriptFailed if script_failed else NotFinished
-        about_time = failed is None and not script_failed
-        error = kind(message, about_time=about_time, idle_s=self._scene.bridge.call(self._idle_s))
+        about_time = not script_failed and (failed is None or is_timeout(failed))
+        error = kind(message, about_time=about_time, idle_s=idle_s(self._scene.tenant))
         error.__cause__ = failed
         return error
 

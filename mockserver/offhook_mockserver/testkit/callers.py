@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, cast
 
 from offhook_mockserver.tenants.entry import EntryKind
@@ -39,12 +39,14 @@ class CallerLine:
         event: what happened, by its stable name.
         state: the call's state after it if it changed, and otherwise empty.
         text: a sentence.
+        uid: the uid of the member that it is about; None if it is not about one.
     """
 
     at_s: float
     event: str
     state: str
     text: str
+    uid: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,9 @@ class CallerCall:
     """A call, as the phone that dialled it wrote it down.
 
     Attributes:
-        channel: its channel; empty if the phone was not granted one.
+        channel: its channel. Where the answer of the carrier was lost, the phone does not know it: then it is that of
+            the only call that began for this number meanwhile, and of which no other phone knows. Empty if the phone
+            was not granted one, or that is not known.
         record: its record, without the timeline.
         journal: its timeline, as the phone wrote it down.
         lines: the same, for people.
@@ -74,7 +78,27 @@ def caller_calls(records: Iterable[Document], entries: Sequence[Entry]) -> list[
     dialled = [(at_s, record) for record in records if (at_s := _dialled_wall_s(record)) is not None]
     dialled.sort(key=lambda item: item[0])
     time = _JournalTime(entries, dialled[0][0] if dialled else 0.0)
-    return [_call(record, wall_s, time) for wall_s, record in dialled]
+    calls = [_call(record, wall_s, time) for wall_s, record in dialled]
+    known = {call.channel for call in calls}
+    unknown = [entry for entry in entries if _is_start(entry) and entry.channel not in known]
+    return [replace(call, channel=_channel_of_lost(call, unknown)) if _is_lost(call) else call for call in calls]
+
+
+def _is_start(entry: Entry) -> bool:
+    return entry.kind is EntryKind.CALL and entry.fields.get("event") == "started"
+
+
+def _is_lost(call: CallerCall) -> bool:
+    """Whether the carrier may have started a call without the phone's knowing its channel."""
+    return not call.channel and any(line.event == "StartLost" for line in call.lines)
+
+
+def _channel_of_lost(call: CallerCall, started: Iterable[Entry]) -> str:
+    """The channel of the only call that began between a phone's request and the loss of its answer; or empty."""
+    from_s, to_s = call.lines[0].at_s - _ROUNDED_S, call.lines[-1].at_s + _ROUNDED_S
+    number = call.record.get("number")
+    channels = [entry.channel for entry in started if entry.number == number and from_s <= entry.at_s <= to_s]
+    return channels[0] if len(channels) == 1 else ""
 
 
 def _call(record: Document, dialled_wall_s: float, time: _JournalTime) -> CallerCall:
@@ -86,7 +110,9 @@ def _call(record: Document, dialled_wall_s: float, time: _JournalTime) -> Caller
         event = str(entry.get("event"))
         new = str(state) if state != before else ""
         at_s = time.at_s(dialled_wall_s + cast("float", entry["at_s"]))
-        lines.append(CallerLine(at_s, event, new, _text(event, new, entry, record)))
+        uid = _mapping(entry.get("facts")).get("uid")
+        text = _text(event, new, entry, record)
+        lines.append(CallerLine(at_s, event, new, text, uid if isinstance(uid, int) else None))
         before = state
     brief = {name: value for name, value in record.items() if name != "timeline"}
     return CallerCall(str(record.get("channel") or ""), brief, journal, lines)

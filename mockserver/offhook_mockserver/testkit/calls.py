@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import CallStateError, SourceError
+from offhook.wording import no_attribute
 from offhook_mockserver.callees.places import found, not_found
 from offhook_mockserver.callees.speech import Speech
 
@@ -33,18 +34,25 @@ class CallHandle:
         channel: the channel of the call.
         number: the number that was rung.
         from_number: the line that it is from.
+        order: which call of the test it is, counted from 1, as the timeline of a failed test counts.
     """
 
-    def __init__(self, scene: Scene, call: MockCall) -> None:
+    def __init__(self, scene: Scene, call: MockCall, order: int) -> None:
         self._scene = scene
         self._call = call
         self._final: Heard | None = None
         self.channel: str = call.channel
         self.number: str = call.to
         self.from_number: str = call.from_number
+        self.order: int = order
 
     def __repr__(self) -> str:
         return f"<CallHandle {self.channel}, {'ended' if self.over else 'up'}>"
+
+    if not TYPE_CHECKING:  # so that type checkers still report a wrong name
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, name)
 
     @property
     def over(self) -> bool:
@@ -55,6 +63,16 @@ class CallHandle:
     def end(self) -> CalleeEnd | None:
         """How the callee's part ended; None while it goes on."""
         return self._scene.bridge.call(lambda: self._call.end)
+
+    @property
+    def end_text(self) -> str:
+        """How the callee's part ended, for people; empty while it goes on."""
+        return self._scene.bridge.call(lambda: self._call.end_text)
+
+    @property
+    def token_expired(self) -> bool:
+        """Whether the caller left because its token expired and was not renewed."""
+        return self._scene.bridge.call(lambda: bool(self._call.why_caller_left))
 
     @property
     def problem(self) -> str:
@@ -125,7 +143,7 @@ class CallHandle:
         if audio is None and ended:
             raise CallStateError(
                 f"the callee never answered the call {self.channel}, so it has heard nothing. How the call ended: "
-                f"{_shown(self.end)}. Questions without an answer are callee.end, callee.history and callee.calls"
+                f"{self.end_text}. Questions without an answer are callee.end, callee.history and callee.calls"
             )
         if audio is None:
             raise CallStateError(
@@ -170,16 +188,13 @@ class CallHandle:
         return Clip.read(file, plugins=self._scene.plugins)
 
 
-def _shown(end: CalleeEnd | None) -> str:
-    return "" if end is None else end.text
-
-
 class CallList:
     """The calls of one test, in the order in which they began; used on the mock's loop."""
 
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._known: dict[str, CallHandle] = {}
+        self._begun = 0
         scene.tenant.journal.watch(self._happened)
 
     def to(self, number: str | None = None) -> tuple[CallHandle, ...]:
@@ -192,5 +207,6 @@ class CallList:
     def _happened(self, entry: Entry) -> None:
         call = self._scene.tenant.calls.get(entry.channel)
         if call is not None and call.channel not in self._known:
-            self._known[call.channel] = CallHandle(self._scene, call)
+            self._begun += 1
+            self._known[call.channel] = CallHandle(self._scene, call, self._begun)
         self._scene.changes.note()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import corrects_arguments
+
 if TYPE_CHECKING:
     from offhook_mockserver.testkit.scene import Scene
 
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 __tracebackhide__: Final = True
 
 
+@corrects_arguments()
 class ClockHandle:
     """Moves the clock of one tenant: tokens, time limits and the journal follow it; audio and scripts do not."""
 

@@ -150,7 +150,7 @@ def _call(call: MockCall) -> CallEvidence:
     return CallEvidence(
         channel=call.channel,
         number=mask(call.to),
-        end="" if call.end is None else call.end.text,
+        end=call.end_text,
         unfinished=callee.unfinished,
         counters=call.counters(),
         losses=call.losses(),

@@ -32,6 +32,20 @@ def failure_report(evidence: Evidence, folder: Path | None, problem: str = "") -
     return redact("\n".join(_lines(evidence, folder, problem)))
 
 
+def _written(evidence: Evidence) -> list[str]:
+    """What the folder holds, in short; see `write_artefacts`."""
+    has_audio = any(call.audio is not None for call in evidence.calls)
+    there = {
+        "timeline": True,
+        "journal": True,
+        "audio": has_audio,
+        "picture": has_audio,
+        "statistics": True,
+        "script": bool(evidence.scripts),
+    }
+    return [name for name, is_there in there.items() if is_there]
+
+
 def _lines(evidence: Evidence, folder: Path | None, problem: str) -> Iterator[str]:
     for verdict in evidence.verdicts[:_MOST_EXPLANATIONS]:
         yield from verdict.explanation.splitlines()
@@ -65,6 +79,7 @@ def _lines(evidence: Evidence, folder: Path | None, problem: str) -> Iterator[st
         yield f"Beware: {evidence.stall.text}."
     yield f"{'Virtual' if evidence.virtual else 'Real'} time, seed {evidence.seed}."
     if folder is not None:
-        yield f"Timeline, journal, audio, picture, statistics and script: {folder}"
+        written = _written(evidence)
+        yield f"{', '.join(written[:-1]).capitalize()} and {written[-1]}: {folder}"
     if problem:
         yield problem

@@ -11,7 +11,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from offhook.arguments import check_path, check_seconds, discard
+from offhook.arguments import check_path, check_seconds, corrects_arguments, discard
 from offhook.call import Phone
 from offhook.errors import CallStateError, ConfigError
 from offhook.interfaces import e164
@@ -61,6 +61,7 @@ _MOST_REAL_ENDING_S: Final = 5.0
 __tracebackhide__ = True
 
 
+@corrects_arguments()
 class MockHandle:
     """A mock for one test; the fixture `offhook_mock` and the context manager `mock` make it.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook.interfaces import mask
 from offhook_mockserver.callees.steps.answering import NeverAnswer
 from offhook_mockserver.tenants.entry import EntryKind
 from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover
+from offhook_mockserver.testkit.shown_number import shown_as, shown_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,8 @@ _MOST: Final = 5
 #: How long calls may take to end after the test, and the pause between two looks.
 _PATIENCE_S: Final = 2.0
 _PAUSE_S: Final = 0.02
+#: An application may still run for this long after its last call, without being named because of that.
+_ENDING_S: Final = 0.5
 
 
 def await_calls(handle: MockHandle) -> None:
@@ -58,18 +60,20 @@ def has_begun(handle: MockHandle) -> bool:
 
 
 def _calls_up(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
+    known = handle.calls
+    orders = {call.channel: f" (call {call.order})" for call in known} if len(known) > 1 else {}
     for call in handle.tenant.calls.values():
         if not settled and (call.end is not None or call.callee.finished):
             continue
         if call.end is not None:
-            who = f"{call.end.text}, and the caller has not left the channel"
+            who = f"{call.end_text}, and the caller has not left the channel"
         elif call.callee.answered:
             who = "the callee has answered, and neither side has hung up"
         else:
             who = "the callee has not answered, and the caller has not hung up"
         yield Leftover(
             "calls_up",
-            f"the call to {mask(call.to)} is still up: {who}. "
+            f"the call to {shown_as(call.to)}{orders.get(call.channel, '')} is still up: {who}. "
             "Let the application hang up before the test ends, or wait for it with callee.ended()",
         )
 
@@ -77,7 +81,7 @@ def _calls_up(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
 def _failed(handle: MockHandle) -> Iterator[Leftover]:
     for call in handle.calls:
         if call.problem:
-            yield Leftover("scripts_failed", f"the script of the callee {mask(call.number)} failed: {call.problem}")
+            yield Leftover("scripts_failed", f"the script of the callee {shown_as(call.number)} failed: {call.problem}")
 
 
 def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
@@ -87,16 +91,24 @@ def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
         if not callee.calls:
             yield Leftover(
                 "scripts_unfinished",
-                f"no call rang the callee {mask(callee.number)}, which has a script: {_why_uncalled(handle)}",
+                f"no call rang the callee {shown_as(callee.number)}, which has a script: "
+                f"{_why_uncalled(handle, callee.number)}",
             )
         elif callee.calls[-1].problem or (isinstance(callee.steps[-1], NeverAnswer) and not callee.calls[-1].over):
             continue  # found by others: a script that failed, and a call that still rings
         elif callee.unfinished:
+            where = f" in call {callee.calls[-1].order}" if len(handle.calls) > 1 else ""
             steps = ", then ".join(callee.unfinished[:3]) + (" and more" if len(callee.unfinished) > 3 else "")
-            yield Leftover("scripts_unfinished", f"the script of the callee {mask(callee.number)} did not end: {steps}")
+            yield Leftover(
+                "scripts_unfinished", f"the script of the callee {shown_as(callee.number)} did not end{where}: {steps}"
+            )
 
 
-def _why_uncalled(handle: MockHandle) -> str:
+def _why_uncalled(handle: MockHandle, number: str) -> str:
+    written = {callee.number for callee in handle.callees}
+    others = sorted({shown_beside(call.number, number) for call in handle.calls if call.number not in written})
+    if others:
+        return f"the application called {', '.join(others)}, for which the test wrote no callee"
     running = next((started for started in handle.started if not started.done), None)
     if running is not None:
         return f"the test ended before {running.name} dialled it. Wait for it, for example with callee.ended()"
@@ -111,7 +123,7 @@ def _called_again(handle: MockHandle) -> Iterator[Leftover]:
         if callee.steps and len(callee.calls) > 1:
             yield Leftover(
                 "called_again",
-                f"{mask(callee.number)} was called {len(callee.calls)} times, and its script is for one call. "
+                f"{shown_as(callee.number)} was called {len(callee.calls)} times, and its script is for one call. "
                 "Each call rings a person: look for a retry, or a second start",
             )
 
@@ -123,12 +135,19 @@ def _unexpected(handle: MockHandle) -> Iterator[Leftover]:
 
 def _running(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
     """Applications that have not ended; what holds a call up is named with the call."""
-    if settled and handle.tenant.calls:
+    if (settled and handle.tenant.calls) or (not settled and _has_just_ended(handle)):
         return
     since = f"still ran {handle.ending_s:g} s after the test" if settled else "was still running"
     for started in handle.started:
         if not started.done:
-            yield Leftover("applications", f"{started.name} {since}: {started.waits_in}")
+            where = "; ".join((started.waits_in, *started.tasks_wait_in))
+            yield Leftover("applications", f"{started.name} {since}: {where}")
+
+
+def _has_just_ended(handle: MockHandle) -> bool:
+    """Whether the last call has ended so recently that its application cannot be expected to have ended, too."""
+    ended = handle.tenant.journal.search(kind=EntryKind.CALL, where={"event": "ended"})
+    return bool(ended) and not handle.tenant.calls and handle.tenant.clock.wall_s() - ended[-1].wall_s < _ENDING_S
 
 
 def _unused_faults(handle: MockHandle) -> Iterator[Leftover]:

@@ -78,7 +78,13 @@ def _mock(virtual: bool, options: MockOptions, folder: Path | None) -> Generator
 
 @contextlib.contextmanager
 def real_handle(
-    server: ServerThread, options: MockOptions, *, plugins: Plugins, seed: int, folder: Path | None = None
+    server: ServerThread,
+    options: MockOptions,
+    *,
+    plugins: Plugins,
+    seed: int,
+    folder: Path | None = None,
+    allow: Set[str] = frozenset(),
 ) -> Generator[MockHandle]:
     """A tenant of its own on a server that runs, for one test in real time."""
     bridge = RealBridge(server.loop)
@@ -88,7 +94,7 @@ def real_handle(
         tenant = server.server.tenants.create(lines=options.lines, settings=settings, seed=f"{seed}")
         server.lag.start()
         callers = FileJournals(plugins)
-        scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder, callers=callers)
+        scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder, callers=callers, allowed=allow)
         return MockHandle(server.server, scene, seed=seed, lag=server.lag)
 
     handle = bridge.call(make)
@@ -129,7 +135,7 @@ def virtual_handle(
         store=callers.store,
         check_loop=guard.check_loop,
     )
-    scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder, callers=callers)
+    scene = Scene(tenant, bridge, options=options, plugins=plugins, folder=folder, callers=callers, allowed=allow)
     handle = MockHandle(mock, scene, seed=seed, guard=guard)
     try:
         with process_environment(handle.environment), reached_in_process(service), guard.watching():

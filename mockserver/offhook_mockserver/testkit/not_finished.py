@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import OffhookError, WaitTimeout
-from offhook.interfaces import mask
 from offhook.wording import describe
+from offhook_mockserver.callees.ends import CalleeEnd
+from offhook_mockserver.testkit.look_at import NO_CALL, NO_REQUEST, OTHER_NUMBER, look_at
+from offhook_mockserver.testkit.shown_number import shown_as, shown_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +25,8 @@ class NotFinished(WaitTimeout):
     """A callee did not do in time what a test waited for, or cannot do it any more.
 
     Attributes:
-        about_time: whether a busy machine could have caused it; not if an application raised an error.
+        about_time: whether a busy machine could have caused it; not if the script failed, or if an application raised
+            an error other than a timeout.
         idle_s: for how long nothing had happened in the mock when the wait gave up, in seconds.
     """
 
@@ -59,17 +62,21 @@ def why_not(
         verb: what the test called.
         limit_s: how long it would have waited.
     """
-    who = mask(number)
-    lines = [*(_stuck(calls, who, verb, limit_s) if calls else _uncalled(scene, others, who, verb, limit_s))]
+    lines = [
+        *(_stuck(calls, others, number, verb, limit_s) if calls else _uncalled(scene, others, number, verb, limit_s))
+    ]
     lines += _applications(scene)
+    if not scene.applications.failed():  # else its error is what to look at
+        hint = look_at(calls[-1], verb) if calls else _uncalled_hint(scene, others)
+        lines.append(f"  look at: {hint}")
     return "\n".join(lines)
 
 
-def _uncalled(scene: Scene, others: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -> Iterator[str]:
+def _uncalled(scene: Scene, others: tuple[CallHandle, ...], number: str, verb: str, limit_s: float) -> Iterator[str]:
     """Nothing has rung the callee's number."""
-    yield f"{verb}(): {who} was not called within {limit_s:g} s"
+    yield f"{verb}(): {shown_as(number)} was not called within {limit_s:g} s"
     if others:
-        yield f"  rung instead: {', '.join(sorted({mask(call.number) for call in others}))}"
+        yield f"  rung instead: {', '.join(sorted({shown_beside(call.number, number) for call in others}))}"
         return
     entries = scene.bridge.call(lambda: scene.tenant.journal.entries)[-_MOST_SHOWN:]
     if entries:
@@ -77,17 +84,28 @@ def _uncalled(scene: Scene, others: tuple[CallHandle, ...], who: str, verb: str,
         yield from (f"    {entry}" for entry in entries)
     else:
         yield "  no request has reached the mock with the keys of this test"
-        yield "  look at: does the application run, and does it read its settings from the environment at the test?"
 
 
-def _stuck(calls: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -> Iterator[str]:
+def _uncalled_hint(scene: Scene, others: tuple[CallHandle, ...]) -> str:
+    if others:
+        return OTHER_NUMBER
+    return NO_CALL if scene.bridge.call(lambda: scene.tenant.journal.entries) else NO_REQUEST
+
+
+def _stuck(
+    calls: tuple[CallHandle, ...], others: tuple[CallHandle, ...], number: str, verb: str, limit_s: float
+) -> Iterator[str]:
     """The callee has been called."""
-    call = calls[-1]
-    end, left = call.end, call.unfinished
+    call, who = calls[-1], shown_as(number)
+    if len(others) > 1:
+        who += f" (call {call.order})"
+    end = call.end_text or (CalleeEnd.ROOM_CLOSED.text if call.over else "")
+    left = call.unfinished
+    done = "answered" if verb == "answered" else "had done its script"
     if call.problem:
         yield f"{verb}(): the script of the callee {who} failed: {call.problem}"
-    elif end is not None and verb != "ended":
-        yield f"{verb}(): the call to {who} is over ({end.text}), before the callee had done its script"
+    elif end and verb != "ended":
+        yield f"{verb}(): the call to {who} is over ({end}), before the callee {done}"
     elif verb == "answered":
         yield f"answered(): {who} did not answer within {limit_s:g} s"
     elif verb == "ended":
@@ -95,9 +113,9 @@ def _stuck(calls: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -
     else:
         yield f"finished(): {who} did not finish its script within {limit_s:g} s"
     if len(calls) > 1:
-        yield f"  it was called {len(calls)} times; this is about the last call"
+        yield f"  it was called {len(calls)} times; this is about the last one, call {call.order} of the timeline"
     yield from (
-        f"  {'not done' if index else 'it waited in' if end is not None else 'it waits in'}: {step}"
+        f"  {'not done' if index else 'it waited in' if end else 'it waits in'}: {step}"
         for index, step in enumerate(left[:_MOST_SHOWN])
     )
     yield "  what happened to it (seconds since it answered):"
@@ -128,3 +146,4 @@ def _applications(scene: Scene) -> Iterator[str]:
             yield f"  {started.name} has ended"
         elif started.waits_in:
             yield f"  {started.name} still runs; {started.waits_in}"
+            yield from (f"    {line}" for line in started.tasks_wait_in)

@@ -33,6 +33,7 @@ _STATES: Final[Mapping[str, str]] = {
 #: What the application did: the entries of its phone that are marked. What it saw is in the states, and in the mock's.
 _DONE: Final[Mapping[str, MarkKind]] = {
     "PlayoutCleared": MarkKind.CLEAR,
+    "PlayoutCut": MarkKind.CLEAR,
     "Muted": MarkKind.MOMENT,
     "Unmuted": MarkKind.MOMENT,
     "HangUpRequested": MarkKind.MOMENT,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offhook_mockserver.testkit.applications import Applications
+from offhook_mockserver.testkit.callees_wait import callees_wait
 from offhook_mockserver.testkit.changes import Changes
 from offhook_mockserver.testkit.verdicts import VerdictNotes
 
 if TYPE_CHECKING:
+    from collections.abc import Set
     from pathlib import Path
 
     from offhook.plugin import Plugins
@@ -28,6 +30,7 @@ class Scene:
         plugins: what opens audio files and specs.
         folder: the folder of the test's file, where relative paths begin; None for the working folder.
         callers: where the phones of the application write down their calls.
+        allowed: what the test may leave behind, by the names of `ALLOWANCES`.
 
     Attributes:
         changes: wakes the waits of the test, on the mock's loop.
@@ -44,6 +47,7 @@ class Scene:
         plugins: Plugins,
         folder: Path | None,
         callers: CallerJournals,
+        allowed: Set[str] = frozenset(),
     ) -> None:
         self.tenant: Tenant = tenant
         self.bridge: Bridge = bridge
@@ -51,6 +55,7 @@ class Scene:
         self.plugins: Plugins = plugins
         self.folder: Path | None = folder
         self.callers: CallerJournals = callers
+        self.allowed: Set[str] = allowed
         self.changes: Changes = Changes()
-        self.applications: Applications = Applications(bridge, self.changes.note)
+        self.applications: Applications = Applications(bridge, self.changes.note, lambda: callees_wait(tenant))
         self.verdicts: VerdictNotes = VerdictNotes()

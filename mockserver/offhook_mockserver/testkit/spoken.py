@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
@@ -27,13 +28,16 @@ def with_speech(timeline: Sequence[TimelineLine], audios: Sequence[CallAudio | N
         timeline: what the journal says.
         audios: the audio of each call, in the order in which they rang; None for a call that was not answered.
     """
-    lines = list(timeline)
+    spoken: list[TimelineLine] = []
     for call, audio in enumerate(audios, 1):
         answer = next((line for line in timeline if line.call == call and line.answered_s is not None), None)
         if audio is not None and answer is not None and answer.answered_s is not None:
             with contextlib.suppress(OffhookError):  # what measures audio is not installed
-                lines += _lines(call, answer.at_s - answer.answered_s, audio)
-    return sorted(lines, key=lambda line: line.at_s)
+                spoken += _lines(call, answer.at_s - answer.answered_s, audio)
+    # The order of the other lines stays: it is that of causes where times are about the same.
+    times = accumulate((line.at_s for line in timeline), max)
+    keyed = [*zip(times, timeline, strict=True), *((line.at_s, line) for line in spoken)]
+    return [line for _, line in sorted(keyed, key=lambda item: item[0])]
 
 
 def _lines(call: int, answer_s: float, audio: CallAudio) -> Iterator[TimelineLine]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.wording import printable
 from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.tenants.entry import EntryKind
+from offhook_mockserver.testkit.causes import places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,8 +23,6 @@ _NOT_SHOWN: Final = frozenset({EntryKind.REQUEST})
 _ANSWERED: Final = MomentCode.ANSWERED.value
 #: The kind of a line that a phone of the application wrote down.
 CALLER: Final = "caller"
-#: The wall times of phones are in milliseconds.
-_ROUNDED_S: Final = 0.001
 #: How many lines of a timeline a terminal shows, the first ones and the last ones, and how much of each.
 _FIRST: Final = 12
 _LAST: Final = 36
@@ -64,7 +63,7 @@ class TimelineLine:
 
 
 def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> list[TimelineLine]:
-    """Return what happened in the calls of a journal, in order.
+    """Return what happened in the calls of a journal, in order: by time, and at equal times a cause before its effect.
 
     Args:
         entries: the journal.
@@ -73,14 +72,15 @@ def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> li
     numbers: dict[str, int] = {}
     answers: dict[str, float] = {}
     lines: list[TimelineLine] = []
-    for entry in entries:
-        if entry.kind in _NOT_SHOWN:
-            continue
+    shown = [entry for entry in entries if entry.kind not in _NOT_SHOWN]
+    answered: dict[str, int] = {}
+    for index, entry in enumerate(shown):
         code = str(entry.fields.get("code") or entry.fields.get("event") or "")
         if entry.channel:
             numbers.setdefault(entry.channel, len(numbers) + 1)
             if code == _ANSWERED:
                 answers.setdefault(entry.channel, entry.at_s)
+                answered.setdefault(entry.channel, index)
         answered_at_s = answers.get(entry.channel)
         lines.append(
             TimelineLine(
@@ -93,26 +93,28 @@ def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> li
                 lasts_s=lasts_s if isinstance(lasts_s := entry.fields.get("for_s"), int | float) else None,
             )
         )
-    for caller in callers:
-        for line in caller.lines:
+    of_phones: list[list[TimelineLine]] = [[] for _ in range(len(lines) + 1)]
+    callers = list(callers)
+    for caller, places_of in zip(callers, places(shown, callers), strict=True):
+        for line, place in zip(caller.lines, places_of, strict=True):
             since_s = line.at_s - answers.get(caller.channel, math.inf)
-            lines.append(
+            is_after = place > answered.get(caller.channel, len(lines))
+            of_phones[place].append(
                 TimelineLine(
                     at_s=line.at_s,
                     call=numbers.get(caller.channel, 0),
-                    answered_s=max(0.0, since_s) if since_s > -_ROUNDED_S else None,
+                    answered_s=max(0.0, since_s) if is_after else None,
                     kind=CALLER,
                     code=line.event,
                     text=line.text,
                     state=line.state,
                 )
             )
-    return sorted(lines, key=_order)
-
-
-def _order(line: TimelineLine) -> tuple[float, int]:
-    """By time. Of lines of the same millisecond, a phone's dialling comes first, and what it saw of the mock last."""
-    return round(line.at_s, 3), 1 if line.kind != CALLER else 0 if line.code == "Dialed" else 2
+    merged: list[TimelineLine] = []
+    for place, of_phone in enumerate(of_phones):
+        merged += sorted(of_phone, key=lambda line: line.at_s)
+        merged += lines[place : place + 1]
+    return merged
 
 
 def timeline_lines(timeline: Sequence[TimelineLine]) -> list[str]:

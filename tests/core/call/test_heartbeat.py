@@ -115,7 +115,7 @@ def test_a_process_that_was_stopped_leaves_a_gap_of_its_true_length(tmp_path: Pa
         assert f"the process stood still for {took_s:.2f} s, from 4.00 s to {4 + took_s:.2f} s" in entry.detail
         assert entry.at_s == pytest.approx(4 + took_s, abs=0.01)
         after = [entry.event for entry in call.record.timeline if entry.at_s >= 4]
-        assert after[:2] == ["StoodStill", "HangUpRequested"], "no audio is taken for lost"
+        assert after[:3] == ["StoodStill", "PlayoutCut", "HangUpRequested"], "no audio is taken for lost"
         assert call.record.counters["standstills"] == 1
         assert call.record.counters["stood_still_ms"] == pytest.approx(took_s * 1000, abs=20)
         assert call.record.counters["frames_stale"] == pytest.approx(took_s * 50, abs=15)

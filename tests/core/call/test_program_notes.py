@@ -7,12 +7,15 @@ import asyncio
 from tests.core.playing import Level
 from tests.core.rig import NUMBER, Rig, rig, run
 
+from offhook import PushSource
 from offhook.records import replay
 
 
 def notes(r: Rig) -> list[tuple[object, object, object]]:
     """The notes: their names, facts and details. They change nothing."""
-    found = [entry for entry in r.store.journal if entry["event"] in {"PlayoutCleared", "Muted", "Unmuted"}]
+    found = [
+        entry for entry in r.store.journal if entry["event"] in {"PlayoutCleared", "PlayoutCut", "Muted", "Unmuted"}
+    ]
     assert not any(entry["changed"] for entry in found)
     return [(entry["event"], entry["facts"], entry["detail"]) for entry in found]
 
@@ -35,6 +38,44 @@ def test_a_clear_is_noted_with_what_had_been_sent() -> None:
         ]
         assert [entry.event for entry in call.record.timeline] == r.events()
         assert replay(r.store.journal).differences == 0
+
+    run(main())
+
+
+def test_a_hang_up_that_cuts_what_is_playing_is_noted_before_it() -> None:
+    async def main() -> None:
+        r = rig()
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            await asyncio.sleep(0.01)
+            call.play(Level(1))
+            await asyncio.sleep(0.06)
+            await call.hang_up()
+            await call.hang_up()
+        assert notes(r) == [("PlayoutCut", {"sent_ms": 60.0, "times": 1}, "60 ms had been sent of what was playing")]
+        events = r.events()
+        assert events.index("PlayoutCut") + 1 == events.index("HangUpRequested")
+        assert replay(r.store.journal).differences == 0
+
+    run(main())
+
+
+def test_a_hang_up_that_cuts_nothing_is_not() -> None:
+    async def main() -> None:
+        r = rig()
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            call.play(PushSource())  # has nothing to say at the moment
+            await asyncio.sleep(0.1)
+        assert notes(r) == []
+        async with r.phone.dial(NUMBER, redial=True) as call:
+            await call.answered()
+            await asyncio.sleep(0.01)
+            call.play(b"\1\0" * 1600, rate_hz=16_000)
+            await call.hang_up(after="playout")
+        assert notes(r) == []
 
     run(main())
 

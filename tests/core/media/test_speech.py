@@ -40,6 +40,24 @@ def test_speech_starts_where_it_began_and_stops_where_it_ended() -> None:
     assert detector.quiet_ms == 1500
 
 
+def test_how_long_it_has_been_loud_counts_from_the_last_break() -> None:
+    detector = SpeechDetector(RATE_HZ)
+    assert detector.loud_ms == 0
+    hear(detector, 0, 100, SOFT)
+    assert detector.loud_ms == 0
+    hear(detector, 100, 80)
+    assert detector.loud_ms == 80
+    hear(detector, 180, 20, SOFT)
+    assert detector.loud_ms == 0, "the pause belongs to the speech, and is quiet"
+    assert detector.speaking
+    hear(detector, 200, 20)
+    assert detector.loud_ms == 20
+    hear(detector, 260, 20)  # nothing came for 40 ms
+    assert detector.loud_ms == 20
+    detector.advance(300 * MS)
+    assert detector.loud_ms == 0
+
+
 def test_speaking_lasts_from_start_to_stop() -> None:
     detector = SpeechDetector(RATE_HZ)
     speaking = []

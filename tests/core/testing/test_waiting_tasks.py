@@ -11,7 +11,7 @@ import pytest
 from tests.core.rig import NUMBER, rig
 
 from offhook import PushSource
-from offhook.testing import NothingScheduledError, VirtualLoop, run_virtual, where_task_waits
+from offhook.testing import NothingScheduledError, VirtualLoop, run_virtual, users_wait, where_task_waits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Generator
@@ -141,5 +141,24 @@ def test_one_task_is_asked_where_it_waits() -> None:
         task.cancel()
         await asyncio.wait([task])
         assert where_task_waits(task) == ""
+
+    run_virtual(look())
+
+
+def test_tasks_that_wait_in_the_users_code_are_listed_with_their_frames() -> None:
+    async def look() -> None:
+        event = asyncio.Event()
+        works = [Bot().listen(event), event.wait()]
+        tasks = [asyncio.create_task(work, name=f"work {index}") for index, work in enumerate(works)]
+        await asyncio.sleep(0)
+        found = {task: users_wait(task) for task in asyncio.all_tasks()}
+        own = found[tasks[0]]
+        assert own is not None
+        assert own.text == f"{line(sounds, 'await')}, which awaits Event.wait (task 'work 0')"
+        assert [frame.f_code.co_name for frame in own.frames] == ["listen", "sounds"]
+        assert found[tasks[1]] is None, "no line of the user's"
+        event.set()
+        await asyncio.wait(tasks)
+        assert users_wait(tasks[0]) is None
 
     run_virtual(look())

@@ -64,9 +64,8 @@ def test_a_branch_depends_on_what_the_caller_sounded_like(said: Path) -> None:
         plugins = Plugins.load()
         hello, spoken = [await load_speech(plugins, Speech.of(path, None, "x"), RATE_HZ) for path in (HELLO, said)]
         sounds = IfHeard(SoundsLike(CLIP), (Mute(),), (Unmute(),))
-        scene = Scene(
-            Answer(), sounds, Say("silence:1"), ListenFor(Sound.SPEECH), ListenFor(Sound.QUIET), sounds, clip=hello
-        )
+        says = Say("silence:1", duration_s=0.2)
+        scene = Scene(Answer(), sounds, says, ListenFor(Sound.SPEECH), ListenFor(Sound.QUIET), sounds, clip=hello)
         caller = Caller(scene.room)
         await asyncio.sleep(0.1)
         await play(caller, spoken)

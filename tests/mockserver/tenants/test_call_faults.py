@@ -103,6 +103,29 @@ def test_a_renewal_that_is_refused_ends_the_call_before_its_token_does() -> None
         assert fault.count >= 1
         (left,) = mock.tenant.journal.search(kind=EntryKind.MEMBER, where={"renewed": False})
         assert left.text.endswith(" left the channel; its token was about to expire and had not been renewed")
+        await mock.tenant.journal.wait_for(kind="call", where={"event": "ended"}, timeout_s=5)
+        (ended,) = mock.tenant.journal.search(kind="callee", where={"code": "caller_left"})
+        assert ended.text == "the caller's token expired and was not renewed"
+        (over,) = mock.tenant.journal.search(kind="call", where={"event": "ended"})
+        assert over.text.endswith("has ended: the caller's token expired and was not renewed")
+
+    run(test)
+
+
+@pytest.mark.fault("F16")
+@pytest.mark.parametrize(
+    ("waits_s", "why"), [(6, "caller hung up"), (8.5, "the caller's token expired and was not renewed")]
+)
+def test_a_caller_who_hangs_up_long_before_its_token_expires_hangs_up(waits_s: float, why: str) -> None:
+    async def test(mock: InProcessMock) -> None:
+        mock.tenant.faults.token(life_s=10)
+        async with mock.phone() as phone, phone.dial(NUMBER) as call:
+            assert await call.answered()
+            await asyncio.sleep(waits_s)  # the token is reported as expiring after 5 s
+            await call.hang_up()
+        await mock.tenant.journal.wait_for(kind="call", where={"event": "ended"}, timeout_s=5)
+        (ended,) = mock.tenant.journal.search(kind="callee", where={"code": "caller_left"})
+        assert ended.text == why
 
     run(test)
 

@@ -159,6 +159,19 @@ def test_a_token_expires_at_once_when_the_clock_is_moved_past_its_end() -> None:
     on(mock_with, test)
 
 
+def test_a_caller_who_was_removed_because_of_its_token_has_not_dropped_out() -> None:
+    async def test(mock: InProcessMock) -> None:
+        async with mock.phone() as phone, phone.dial("+14155550106") as up:
+            await up.answered()
+            mock.tenant.clock.advance(120)
+            await up.ended()
+        ended = await mock.tenant.journal.wait_for(kind="call", where={"event": "ended"}, timeout_s=30)
+        assert ended.text.endswith("has ended: the caller's token expired and was not renewed")
+        assert mock.tenant.ended[-1].end is CalleeEnd.CALLER_DROPPED
+
+    on(lambda: mock_with(settings=TenantSettings(token_life_s=120)), test)
+
+
 def test_a_token_is_reported_as_expiring_when_the_clock_is_moved_near_its_end() -> None:
     async def test(mock: InProcessMock) -> None:
         policy = CallPolicy(answer=AnswerPolicy.FIRST_AUDIO)

@@ -128,7 +128,7 @@ def test_a_report_says_what_happened_and_where_the_rest_is() -> None:
         "",
         "Beware: the mock's loop stood still for 34 ms (the machine was busy: this process got no CPU time).",
         "Real time, seed 17.",
-        "Timeline, journal, audio, picture, statistics and script: art",
+        "Timeline, journal, statistics and script: art",
     ]
 
 

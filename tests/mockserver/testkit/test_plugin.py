@@ -348,3 +348,44 @@ def test_nothing_meets_under_xdist(run: Callable[..., pytest.RunResult]) -> None
         subprocess=True,
     )
     result.assert_outcomes(passed=4)
+
+
+def test_warnings_of_a_failed_test_are_shown_as_those_of_any_other(run: Callable[..., pytest.RunResult]) -> None:
+    result = run(
+        """
+        import warnings
+
+        both = pytest.mark.parametrize("virtual", [pytest.param(True, marks=pytest.mark.offhook_virtual), False])
+
+        @both
+        def test_own(offhook_mock, virtual):
+            warnings.warn("mine")
+            assert 0
+
+        @both
+        def test_forgot_to_start(offhook_mock, virtual):
+            bot("+14155550123")
+            assert 0
+
+        @both
+        def test_forgot_a_wait_of_the_kit(offhook_mock, virtual):
+            offhook_mock.asleep(1)
+            assert 0
+
+        @both
+        def test_skipped(offhook_mock, virtual):
+            warnings.warn("before the skip")
+            pytest.skip()
+        """,
+        "-W",
+        "default",
+    )
+    result.assert_outcomes(failed=6, skipped=2, warnings=8)
+    summary = str(result.stdout).partition("warnings summary")[2]
+    for says in (
+        "UserWarning: mine",
+        "coroutine 'bot' was never awaited",
+        "asleep' was never awaited",
+        "before the skip",
+    ):
+        assert says in summary

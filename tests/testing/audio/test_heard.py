@@ -355,3 +355,9 @@ def test_a_verdict_says_by_how_much_a_limit_was_missed() -> None:
     quiet = Heard(silence(3.0))
     assert quiet.sound_after(1, within_ms=500).off_by_s == pytest.approx(1.5)
     assert quiet.starts_with(GREETING).off_by_s is None
+
+
+def test_a_wrong_question_is_answered_with_the_right_one() -> None:
+    heard = Heard(Clip(bytes(320), 16_000))
+    with pytest.raises(AttributeError, match="did you mean silence_after"):
+        heard.silence_afer  # type: ignore[attr-defined]  # noqa: B018

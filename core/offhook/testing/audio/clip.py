@@ -6,14 +6,23 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from offhook.arguments import MOST_HZ, check_instance, check_number, check_path, check_seconds, check_text, check_whole
+from offhook.arguments import (
+    MOST_HZ,
+    check_instance,
+    check_number,
+    check_path,
+    check_seconds,
+    check_text,
+    check_whole,
+    corrects_arguments,
+)
 from offhook.errors import ConfigError
 from offhook.interfaces.frame import SAMPLE_BYTES, SILENCE_DBFS
 from offhook.plugin.manager import Plugins
 from offhook.testing.audio.chirp import marker_pcm, marker_places
 from offhook.testing.audio.reading import read_source, read_wav
 from offhook.testing.audio.spans import Span, joined
-from offhook.wording import printable
+from offhook.wording import no_attribute, printable
 
 if TYPE_CHECKING:
     import os
@@ -51,6 +60,7 @@ class Match:
     covered: float
 
 
+@corrects_arguments()
 @dataclass(frozen=True, slots=True, repr=False)
 class Clip:
     """A piece of mono audio on a time axis. What it measures needs ``offhook[audio]``.
@@ -109,6 +119,11 @@ class Clip:
         name = f"{printable(self.name)!r}, " if self.name else ""
         start = f" from {self.starts_at_s:g} s on" if self.starts_at_s else ""
         return f"<Clip {name}{self.duration_s:.2f} s at {self.rate_hz} Hz{start}>"
+
+    if not TYPE_CHECKING:  # so that type checkers still report a wrong name
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, name)
 
     @property
     def duration_s(self) -> float:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook.arguments import check_function, check_instance, check_number, check_several, check_text
+from offhook.arguments import (
+    check_function,
+    check_instance,
+    check_number,
+    check_several,
+    check_text,
+    corrects_arguments,
+)
 from offhook.errors import ConfigError
 from offhook.testing.audio import content, moments
 from offhook.testing.audio.clip import Clip
@@ -12,7 +19,7 @@ from offhook.testing.audio.kept import Kept
 from offhook.testing.audio.spans import Span, common, shown, total_s
 from offhook.testing.audio.turns import ResponseTimes, responds_within, responses, talks_over_at_most
 from offhook.testing.audio.verdict import Figure, Verdict
-from offhook.wording import quoted
+from offhook.wording import no_attribute, quoted
 
 if TYPE_CHECKING:
     import os
@@ -26,6 +33,7 @@ __tracebackhide__: Final = True
 _MOST_MS: Final = 3_600_000
 
 
+@corrects_arguments()
 class Heard:
     """What a callee heard. All times are in seconds since the callee answered, and are those of the audio itself.
 
@@ -76,6 +84,11 @@ class Heard:
 
     def __repr__(self) -> str:
         return f"<Heard {self._clip.duration_s:.2f} s>"
+
+    if not TYPE_CHECKING:  # so that type checkers still report a wrong name
+
+        def __getattr__(self, name: str) -> object:
+            raise no_attribute(self, name)
 
     # The audio itself
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, cast
 
 from offhook.arguments import check_instance, check_seconds, check_several, check_whole, wrong
 from offhook_mockserver.callees.moments import MomentCode
-from offhook_mockserver.callees.sounds import Condition, Sound, SoundsLike, Tone
+from offhook_mockserver.callees.sounds import TURN_PAUSE_MS, Condition, Sound, SoundsLike, Tone
 from offhook_mockserver.callees.step import Step
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ MOST_TIMES: Final = 1000
 class ListenFor(Step):
     """Listen until the caller speaks (`SPEECH`), has spoken and paused (`QUIET`), or sends a marker or a tone.
 
-    For `QUIET`, speech counts since the callee last stopped speaking or listened for quiet, or answered.
+    For `QUIET`, speech counts since the callee last stopped speaking or listened for speech or quiet, or answered; for
+    the others, what is heard from now on.
 
     Args:
         sound: what to listen for.
@@ -189,7 +190,7 @@ def _heard_text(sound: Listened) -> str:
         return f"the caller sends a tone of {sound.hz:g} Hz"
     return {
         Sound.SPEECH: "the caller speaks",
-        Sound.QUIET: "the caller has spoken and paused",
+        Sound.QUIET: f"the caller has spoken and paused for {TURN_PAUSE_MS / 1000:g} s",
         Sound.MARKER: "the caller sends the marker",
     }[sound]
 

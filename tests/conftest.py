@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.patience import FACTOR
+from tests.secret_scan import SCAN, no_secrets, scanned
 
 from offhook.records.home import HOME_VARIABLE, home
 from offhook.records.stores import STORE_VARIABLE
@@ -18,6 +19,9 @@ from offhook.session.machine import CallSession
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
+
+
+__all__ = ["no_secrets", "scanned"]  # fixtures for all tests
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,6 +45,8 @@ def pytest_runtest_makereport(
     A clause that a plugin does not claim is not run, anywhere.
     """
     report = yield
+    for name, text in report.sections:
+        SCAN.text(name, text)
     wanted = os.environ.get("CI") and item.get_closest_marker("agora") is not None
     if report.skipped and wanted and "is not claimed" not in str(report.longrepr):
         report.outcome = "failed"

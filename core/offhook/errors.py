@@ -317,7 +317,7 @@ class JoinTimeout(JoinFailed):
     code = "join_timeout"
 
 
-if not TYPE_CHECKING:  # pragma: no branch - to type checkers, a module with this function has every name
+if not TYPE_CHECKING:  # to type checkers, a module with this function has every name
 
     def __getattr__(name: str) -> object:
         if name != "RecordingError":

@@ -189,6 +189,7 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "VirtualLoop.call_soon_threadsafe": "asyncio's",
     "VirtualLoop.jump": _INSIDE,
     "VirtualLoop.run_in_executor": "asyncio's",
+    "VirtualLoop.set_debug": "asyncio's",
     "VirtualLoop.shutdown_default_executor": "asyncio's",
     "WebhookReported.": _MADE,
     "e164": "it raises NumberRejected for every number that is not one; its other argument is for messages",

@@ -121,9 +121,9 @@ class SilenceTimer:
             self.missing = False
             self._stop()
 
-    def heard(self) -> None:
-        """A frame arrived."""
-        self._since_s = self._loop.time()
+    def heard(self, now_s: float) -> None:
+        """A frame arrived now."""
+        self._since_s = now_s
         if self.missing:
             self.missing = False
             self._arm()

@@ -49,9 +49,9 @@ class LoopAffinity:
             running = asyncio.get_running_loop()
         except RuntimeError:  # a plain function, which starts nothing
             running = None
-        loop = self._loop
-        if running is loop and running is not None:
+        if running is not None and running is self._loop:
             return
+        loop = self._loop
         if running is None and needs_loop:
             raise CallStateError(
                 f"{self._what} must be used on its event loop, and no loop runs on this thread: use "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -10,6 +9,7 @@ from offhook.arguments import check_function, check_whole
 from offhook.interfaces.loops import LoopAffinity
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
 
@@ -88,7 +88,9 @@ class BoundedStream(Generic[_T]):
         while not self._items:
             if self._closed:
                 raise StopAsyncIteration
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            loop = self._affinity.loop
+            assert loop is not None  # the one that runs
+            waiter: asyncio.Future[None] = loop.create_future()
             self._waiters.append(waiter)
             try:
                 await waiter

@@ -59,7 +59,7 @@ class CallMedia:
             stood still until now.
         first_audio: called with a member's uid when the first frame of that member arrives, before the frame is used,
             so that this call may set `callee_uid`.
-        callee_audio: called for each frame of the callee.
+        callee_audio: called for each frame of the callee, with the time of the loop.
         stall_timeout_s: see `Playout`.
     """
 
@@ -75,7 +75,7 @@ class CallMedia:
         remark: Callable[[str, str], None],
         check_pause: Callable[[], None],
         first_audio: Callable[[int], None],
-        callee_audio: Callable[[], None],
+        callee_audio: Callable[[float], None],
         stall_timeout_s: float = STALL_TIMEOUT_S,
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -230,7 +230,8 @@ class CallMedia:
             return
         check_pause, callee_audio = self._check_pause, self._callee_audio  # called as they are, not as methods
         check_pause()
-        now = round((self._loop.time() - self._joined_at) * self.rate_hz)
+        now_s = self._loop.time()
+        now = round((now_s - self._joined_at) * self.rate_hz)
         anchor = self._anchors.get(uid)
         if self._drop_until_s and anchor is not None and self._is_stale(anchor + frame.position):
             self.frames_stale += 1
@@ -247,7 +248,7 @@ class CallMedia:
             self._pass_on(AudioFrame(pcm, frame.rate_hz, position))
         if self._recorder is not None:
             self._record(self._recorder.write_right, position, pcm)
-        callee_audio()
+        callee_audio(now_s)
 
     def _pass_on(self, frame: AudioFrame) -> None:
         """Pass a frame of the callee to the listeners."""

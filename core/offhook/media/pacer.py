@@ -54,6 +54,8 @@ class Pacer:
         self._due_at = 0.0
         #: A frame is ticked so much early, in seconds: loops round the times of timers.
         self._early_s = 1e-6 * self._ptime_s
+        #: From when on the next frame is due as well, in seconds after the time of one.
+        self._late_s = self._ptime_s - self._early_s
         self._timer: asyncio.Handle | None = None
         #: Frames that were skipped because the loop was held up for too long.
         self.skipped: int = 0
@@ -78,15 +80,16 @@ class Pacer:
 
     def _wake(self) -> None:
         # The usual case first, since it happens 50 times a second: one frame is due, and no more.
-        if -self._early_s <= self._loop.time() - self._due_at < self._ptime_s - self._early_s:
-            index, self._next = self._next, self._next + 1
-            self._due_at = self._started_at + self._next * self._ptime_s
+        if -self._early_s <= self._loop.time() - self._due_at < self._late_s:
+            index = self._next
+            following = self._next = index + 1
+            due_at = self._due_at = self._started_at + following * self._ptime_s
             timer, tick, again = self._timer, self._tick, self._again  # called as they are, not as methods
             tick(index)
             if self._timer is not timer:  # it was stopped, or started again
                 return
-            if again is None or not again(timer, self._due_at):
-                self._timer = self._loop.call_at(self._due_at, self._wake)
+            if again is None or not again(timer, due_at):
+                self._timer = self._loop.call_at(due_at, self._wake)
         else:
             self._wake_late()
 

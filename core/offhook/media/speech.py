@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from struct import Struct
 from typing import Final, TypeAlias
 
 from offhook.arguments import MOST_S, check_instance, check_number, check_rate, check_whole
 from offhook.errors import ConfigError
 from offhook.interfaces.frame import SAMPLE_BYTES, SILENCE_DBFS, AudioFrame, level_dbfs
 
-#: Of the samples of a frame, one in 19 is looked at first, then one in 5; primes, so that a tone seldom falls in step.
-_STRIDES: Final = (19, 5)
+#: In a frame whose level is at the threshold, a sample of this many times that amplitude stands out. Counting those
+#: recognises a frame of 8 dB above the threshold, be it a tone, noise or speech.
+_STANDS_OUT: Final = 2.5
+#: A sample's size is judged by its upper byte alone, which is that of a whole number of these steps.
+_STEP: Final = 256
+_MOST_STEPS: Final = 127
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +60,14 @@ class SpeechDetector:
         )
         #: The amplitude of a loud frame, root mean square, and a little more than that.
         self._loud_amplitude = 32768 * 10 ** (self.threshold_dbfs / 20) * (1 + 1e-9)
-        #: For frames of the size in bytes of the last one: which samples are looked at first, and when they suffice.
+        steps = min(max(1, round(_STANDS_OUT * self._loud_amplitude / _STEP)), _MOST_STEPS)
+        #: The upper bytes of small samples. All other samples are at least `_large`, above or below zero.
+        self._small = bytes(upper & 0xFF for upper in range(-steps, steps))
+        self._large = steps * _STEP
+        #: For frames of the size in bytes of the last one: silence, and how many large samples make a loud frame.
         self._size = 0
         self._silence = b""
-        self._few = self._more = Struct("<")
-        self._loud_amount = 0.0
-        #: Whether the few samples are likely to suffice: the last loud frame was loud enough for that.
-        self._few_suffice = True
+        self._enough = 0
         most = 1000 * MOST_S
         self._start = check_whole(start_ms, "start_ms", least=0, most=most, unit="milliseconds") * self.rate_hz // 1000
         self._hang = check_whole(hang_ms, "hang_ms", least=0, most=most, unit="milliseconds") * self.rate_hz // 1000
@@ -152,23 +156,16 @@ class SpeechDetector:
         return None
 
     def _is_loud(self, pcm: bytes) -> bool:
-        """Whether a frame reaches the threshold. Most loud frames are recognised by a few of their samples.
+        """Whether a frame reaches the threshold. Most loud frames are recognised by the number of their large samples.
 
-        The energy of a part is at most that of the whole, so that the answer is the same as for the whole.
+        Their energy, if they were no larger, is at most that of the frame, so that the answer is the same.
         """
         if len(pcm) != self._size:  # of the frame before
-            self._size, samples = len(pcm), len(pcm) // SAMPLE_BYTES
-            self._silence = bytes(len(pcm))
-            self._few, self._more = (
-                Struct("<" + f"h{SAMPLE_BYTES * (stride - 1)}x" * (samples // stride)) for stride in _STRIDES
-            )
-            self._loud_amount = self._loud_amplitude * math.sqrt(samples)
+            self._size = len(pcm)
+            self._silence = bytes(self._size)
+            self._enough = math.ceil(self._size // SAMPLE_BYTES * (self._loud_amplitude / self._large) ** 2)
         if pcm == self._silence:  # digital silence
             return self.threshold_dbfs <= SILENCE_DBFS
-        loud = self._loud_amount
-        if self._few_suffice and math.hypot(*self._few.unpack_from(pcm)) >= loud:
-            return True
-        if (amount := math.hypot(*self._more.unpack_from(pcm))) >= loud:
-            self._few_suffice = amount >= 2 * loud
+        if len(pcm[1::SAMPLE_BYTES].translate(None, self._small)) >= self._enough:
             return True
         return level_dbfs(pcm) >= self.threshold_dbfs

@@ -33,19 +33,16 @@ class Installed:
 
     Attributes:
         name, version: as in its metadata; a missing version is empty.
+        key: the name as installers compare names.
         folder: the folder that it is installed in.
         points: its entry points.
     """
 
     name: str
     version: str
+    key: str
     folder: Path
     points: tuple[EntryPoint, ...]
-
-    @property
-    def key(self) -> str:
-        """The name as installers compare names."""
-        return re.sub(r"[-_.]+", "-", self.name).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +159,8 @@ def _read(distribution: Distribution) -> Installed:
         raise _UnreadableError(
             f"its {_ENTRY_POINTS} is not valid, where a line is [GROUP] or NAME = VALUE ({describe(error)})"
         ) from None
-    return Installed(fields["name"], fields.get("version", ""), Path(str(distribution.locate_file(""))), points)
+    name, folder = fields["name"], Path(str(distribution.locate_file("")))
+    return Installed(name, fields.get("version", ""), re.sub(r"[-_.]+", "-", name).lower(), folder, points)
 
 
 def _text(distribution: Distribution, name: str) -> str:

@@ -7,6 +7,7 @@ checks, an `offhook_before_dial` without its mark would never be called, and no 
 from __future__ import annotations
 
 import inspect
+from types import FunctionType
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import PluginError
@@ -86,6 +87,8 @@ def _check_marked(name: str, method: Callable[..., object], marks: pluggy.Hookim
         problem = "it is async: make it a plain function, since this hook is not awaited"
         raise PluginError(report.label, name, problem, see=page)
     known = HOOKS[name]
+    if _takes_only(known, method):
+        return
     parameters = inspect.signature(method).parameters.values()
     needed = [item for item in parameters if item.default is item.empty]
     wrong = [item.name for item in needed if item.kind in _POSITIONAL and item.name not in known]
@@ -96,3 +99,11 @@ def _check_marked(name: str, method: Callable[..., object], marks: pluggy.Hookim
         problem = f"it requires {', '.join(wrong)}" if wrong else f"{', '.join(by_name)} is keyword-only"
         problem += f"; this hook passes {', '.join(known)}: accept any of them as plain arguments"
         raise PluginError(report.label, name, problem, see=page)
+
+
+def _takes_only(known: tuple[str, ...], method: object) -> bool:
+    """Whether it is a plain function that has no other arguments than these: the usual hook, recognised quickly."""
+    if type(method) is not FunctionType or len(method.__dict__) > 1:  # more than a mark: it may wrap another function
+        return False
+    code = method.__code__
+    return not code.co_kwonlyargcount and set(code.co_varnames[: code.co_argcount]) <= set(known)

@@ -35,20 +35,32 @@ class _Manager(pluggy.PluginManager):
         if name.startswith("__"):
             return None
         if isinstance(plugin, ModuleType):
-            if not isinstance(vars(plugin).get(name), _MARKABLE):
+            found = vars(plugin).get(name)
+            if type(found) is FunctionType:  # the usual plugin: its marks are read without `inspect`
+                marks: pluggy.HookimplOpts | None = found.__dict__.get("offhook_impl")
+                return marks
+            if not isinstance(found, _MARKABLE):
                 return None
-        elif _is_unmarked(type(plugin), name):
+        elif _is_unmarked(plugin, name):
             return None
         return super().parse_hookimpl_opts(plugin, name)
 
+    def parse_hookspec_opts(self, module_or_class: object, name: str) -> pluggy.HookspecOpts | None:
+        found = vars(module_or_class)[name]  # of our own module, in which all hooks are functions
+        marks: pluggy.HookspecOpts | None = found.__dict__.get("offhook_spec") if type(found) is FunctionType else None
+        return marks
 
-def _is_unmarked(kind: type, name: str) -> bool:
-    """Whether the class of a plugin has a plain function without a mark under this name, or a property: most names."""
-    for base in kind.__mro__:
+
+def _is_unmarked(plugin: object, name: str) -> bool:
+    """Whether a plugin's class has a plain function without a mark under this name, or a property, or the plugin itself
+    has what cannot be marked: most names.
+    """
+    for base in type(plugin).__mro__:
         if name in base.__dict__:
             found = base.__dict__[name]
             return isinstance(found, property) or (isinstance(found, FunctionType) and not found.__dict__)
-    return False
+    own: dict[str, object] = getattr(plugin, "__dict__", {})
+    return name in own and not isinstance(own[name], _MARKABLE)
 
 
 class Loader:
@@ -98,9 +110,11 @@ class Loader:
 
         Like pluggy itself, an implementation only receives the arguments that it names.
         """
+        return [(self._labels[item.plugin_name], _naming(item.function, item.argnames)) for item in self._found(hook)]
+
+    def _found(self, hook: str) -> list[pluggy.HookImpl]:
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
-        found = sorted(caller.get_hookimpls(), key=lambda item: item.trylast - item.tryfirst)
-        return [(self._labels[item.plugin_name], _naming(item.function, item.argnames)) for item in found]
+        return sorted(caller.get_hookimpls(), key=lambda item: item.trylast - item.tryfirst)
 
     def _report(self, plugin: object, origin: str) -> PluginReport:
         """A new report. Two objects of one class are two plugins: the name of the second gets a number."""
@@ -143,10 +157,10 @@ class Loader:
         self._labels[report.name] = report.label
         report.hooks = hooks
         for registry in self._registries:
-            for label, implementation in self.implementations(registry.hook):
-                if label == report.label:
-                    registry.plugin = label
-                    _register(label, registry, implementation)
+            for item in self._found(registry.hook):
+                if item.plugin_name == report.name:
+                    registry.plugin = report.label
+                    _register(report.label, registry, _naming(item.function, item.argnames))
 
     def _reject_second(self, plugin: object, report: PluginReport) -> None:
         problem = ""

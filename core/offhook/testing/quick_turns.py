@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import heapq
 import selectors
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Final, TypeVarTuple, Unpack
 
 if TYPE_CHECKING:
@@ -38,11 +38,10 @@ class QuickTurns(asyncio.SelectorEventLoop):
     """An event loop whose clock stands still while callbacks run, and jumps to the next timer."""
 
     if TYPE_CHECKING:  # asyncio's own, which its types leave out
-        _ready: deque[asyncio.Handle]
-        _scheduled: list[_Timer]
+        _ready: deque[_Handle | _Timer]
+        _scheduled: list[_Due]
         _stopping: bool
         _closed: bool
-        _debug: bool
         _timer_cancelled_count: int
         _clock_resolution: float
 
@@ -54,6 +53,15 @@ class QuickTurns(asyncio.SelectorEventLoop):
         self._held: int = 0
         self._news = _NewsSelector(self)
         super().__init__(self._news)
+
+    def set_debug(self, enabled: bool) -> None:
+        """As in asyncio, which makes and compares the timers itself in debug mode."""
+        super().set_debug(enabled)
+        heap: list[_Due | _Timer] = [*self._scheduled]
+        timers = [item.timer if isinstance(item, _Due) else item for item in heap]
+        #: Whether the heap has items of ours. Otherwise it has timers, as asyncio's own heap.
+        self._quick = _USUAL_HANDLES and not enabled
+        self._scheduled[:] = [_due(timer) for timer in timers] if self._quick else timers  # type: ignore[assignment]
 
     def time(self) -> float:
         """Virtual seconds since the loop was created."""
@@ -67,7 +75,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
         self, callback: Callable[[Unpack[_Ts]], object], *args: *_Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """As in asyncio."""
-        if self._debug or not _USUAL_HANDLES:
+        if not self._quick:
             return super().call_soon(callback, *args, context=context)
         if self._closed:
             self._check_closed()
@@ -83,11 +91,11 @@ class QuickTurns(asyncio.SelectorEventLoop):
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
         """As in asyncio."""
-        if self._debug or not _USUAL_HANDLES:
+        if not self._quick:
             return super().call_at(when, callback, *args, context=context)
         self._check_closed()
         timer = _Timer(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, timer)
+        heappush(self._scheduled, _due(timer))
         return timer
 
     def call_again(self, timer: asyncio.Handle, when: float) -> bool:
@@ -98,11 +106,13 @@ class QuickTurns(asyncio.SelectorEventLoop):
         Returns:
             Whether it is scheduled. False means that `timer` cannot be used again: use `call_at`.
         """
-        if type(timer) is not _Timer or timer._scheduled or timer._cancelled:
+        if type(timer) is not _Timer or timer._scheduled or timer._cancelled or not self._quick:
             return False
         timer._when = when
         timer._scheduled = True
-        heapq.heappush(self._scheduled, timer)
+        due = _Due(when)  # as `_due` makes it, without a call
+        due.timer = timer
+        heappush(self._scheduled, due)
         return True
 
     def call_soon_threadsafe(
@@ -118,22 +128,43 @@ class QuickTurns(asyncio.SelectorEventLoop):
         super().add_signal_handler(sig, callback, *args)
 
     def _run_once(self) -> None:
-        ready, scheduled = self._ready, self._scheduled
-        unusual = self._debug or self._stopping or self._held or self._timer_cancelled_count > _MOST_CANCELLED
-        if unusual or self._news.possible or not scheduled or scheduled[0]._cancelled:
-            super()._run_once()  # type: ignore[misc]
-            return
-        if not ready and (delay_s := scheduled[0]._when - self._now_s) > 0:
-            self._now_s += delay_s
-        end_s = self._now_s + self._clock_resolution
-        while scheduled and scheduled[0]._when < end_s:
-            timer = heapq.heappop(scheduled)
-            timer._scheduled = False
-            ready.append(timer)
-        for _ in range(len(ready)):  # what these callbacks schedule has its turn later
-            handle = ready.popleft()
-            if not handle._cancelled:
-                handle._run()
+        handle: _Handle | _Timer | None
+        stopped = self._stopping  # before this turn, which then must not wait for a timer
+        news, ready, scheduled, resolution_s = self._news, self._ready, self._scheduled, self._clock_resolution
+        while (  # as many turns as there are in which asyncio has nothing else to do
+            not stopped
+            and self._quick
+            and scheduled
+            and not scheduled[0].timer._cancelled
+            and not news.possible
+            and not self._held
+            and self._timer_cancelled_count <= _MOST_CANCELLED
+        ):
+            if not ready and (delay_s := scheduled[0] - self._now_s) > 0:
+                self._now_s += delay_s
+            end_s = self._now_s + resolution_s
+            while scheduled and scheduled[0] < end_s:
+                timer = heappop(scheduled).timer
+                timer._scheduled = False
+                ready.append(timer)
+            for _ in range(len(ready)):  # what these callbacks schedule has its turn later
+                handle = ready.popleft()
+                if handle._cancelled:
+                    continue
+                try:  # what `Handle._run` does, without a call
+                    if handle._args:
+                        handle._context.run(handle._callback, *handle._args)
+                    else:  # the usual timer, without a list of no arguments
+                        handle._context.run(handle._callback)
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:
+                    message = f"Exception in callback {handle!r}"
+                    self.call_exception_handler({"message": message, "exception": error, "handle": handle})
+            handle = None  # as in asyncio: nothing is kept alive until the next turn
+            if self._stopping:
+                return
+        super()._run_once()  # type: ignore[misc]
 
 
 class _Handle(asyncio.Handle):
@@ -154,7 +185,7 @@ class _Handle(asyncio.Handle):
 
 
 class _Timer(asyncio.TimerHandle):
-    """A timer that is made and compared with less work; it is never in debug mode."""
+    """A timer that is made with less work; it is never in debug mode."""
 
     __slots__ = ()
 
@@ -176,8 +207,46 @@ class _Timer(asyncio.TimerHandle):
         self._repr = None
         self._source_traceback = None
 
-    def __lt__(self, other: asyncio.TimerHandle) -> bool:
-        return self._when < other._when  # type: ignore[attr-defined, no-any-return]
+
+def _due(timer: _Timer) -> _Due:
+    due = _Due(timer.when())
+    due.timer = timer
+    return due
+
+
+class _Due(float):
+    """When a timer is due, as an item of asyncio's heap, which compares numbers without calling a method.
+
+    It has what the turns of asyncio use of a timer.
+    """
+
+    __slots__ = ("timer",)
+
+    if TYPE_CHECKING:
+        timer: _Timer
+
+    @property
+    def _when(self) -> float:
+        return self.timer._when
+
+    @property
+    def _cancelled(self) -> bool:
+        return self.timer._cancelled
+
+    @property
+    def _callback(self) -> Callable[..., object]:
+        return self.timer._callback
+
+    def _run(self) -> None:
+        self.timer._run()
+
+    @property
+    def _scheduled(self) -> bool:
+        return self.timer._scheduled
+
+    @_scheduled.setter
+    def _scheduled(self, scheduled: bool) -> None:
+        self.timer._scheduled = scheduled
 
 
 class _NewsSelector(selectors.DefaultSelector):

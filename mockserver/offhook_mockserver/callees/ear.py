@@ -124,12 +124,12 @@ class CalleeEar:
     def hear(self, uid: int, frame: AudioFrame) -> None:
         """Take a frame; its position counts from the talker's first sample."""
         now = int((self._loop.time() - self._answered_at_s) * self._rate_hz)  # as `_now`, without a call
-        if self._offset is None or uid != self._talker:
-            self._anchor(uid, frame, now)
-        position = frame.position + (self._offset or 0)
+        offset = self._offset
+        if offset is None or uid != self._talker:
+            offset = self._anchor(uid, frame, now)
+        position = frame.position + offset
         if abs(position - now) > self._most_drift or position < self._expected:
-            self._anchor(uid, frame, now)
-            position = frame.position + (self._offset or 0)
+            position = frame.position + self._anchor(uid, frame, now)
         if position > now + self._most_ahead:
             self.frames_too_fast += 1
             return
@@ -185,9 +185,10 @@ class CalleeEar:
             for tap in self.taps:
                 tap.gap(self._expected, position)
 
-    def _anchor(self, uid: int, frame: AudioFrame, now: int) -> None:
+    def _anchor(self, uid: int, frame: AudioFrame, now: int) -> int:
         self._talker = uid
         self._offset = max(now - frame.samples, self._expected) - frame.position
+        return self._offset
 
     def _note(self, change: SpeechChange) -> None:
         match change:

@@ -94,8 +94,7 @@ class PcmMember:
         size, room = len(frame.pcm), self._room
         if frame.rate_hz != self.rate_hz or size > self._frame_bytes:
             raise ValueError(f"{frame!r} is not a frame of at most 20 ms at the room's {self.rate_hz} Hz")
-        heard = self._present and self.published
-        if not heard:
+        if not self.published:  # nor is a member that has left
             room.counters.unheard += 1
             return
         position = self._pace.place(frame.position, size // SAMPLE_BYTES)

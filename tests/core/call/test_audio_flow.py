@@ -37,7 +37,7 @@ def test_it_is_lost_counted_from_the_last_frame_and_comes_back() -> None:
         watched, reported = watch()
         watched.expect(True)
         for at in (1, 2, 4, 8, 9):
-            later(at, watched.heard)
+            later(at, watched.heard, at)
         await asyncio.sleep(20)
         assert reported == [("lost", 7), ("returned", 8), ("lost", 12)]
 
@@ -47,7 +47,7 @@ def test_it_is_lost_counted_from_the_last_frame_and_comes_back() -> None:
 def test_nothing_is_reported_while_no_audio_is_expected() -> None:
     async def main() -> None:
         watched, reported = watch()
-        watched.heard()
+        watched.heard(now())
         watched.expect(True)
         later(2, watched.expect, False)
         later(10, watched.expect, True)

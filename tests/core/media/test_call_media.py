@@ -351,7 +351,7 @@ def test_frames_that_arrive_while_the_leg_leaves_are_ignored() -> None:
                 remark=lambda *_: None,
                 check_pause=lambda: None,
                 first_audio=members.append,
-                callee_audio=lambda: None,
+                callee_audio=lambda now_s: None,
             )
             media.callee_uid = 7
             stream = media.listen(8_000, 1_000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -49,6 +50,18 @@ def test_an_installed_plugin_is_loaded_by_its_entry_point(install: Callable[...,
     (carrier,) = plugins.carriers
     assert (carrier.name, carrier.plugin, carrier.summary) == ("acme", "acme (acme-offhook 2.1)", "of acme")
     assert report not in plugins.problems
+
+
+def test_a_module_may_take_its_hooks_from_an_object() -> None:
+    class Acme:
+        @hookimpl
+        def offhook_carrier(self, registry: CarrierRegistry) -> None:
+            registry.add("acme", lambda environment, auth: ScriptedCarrier(), summary="of acme")
+
+    module = ModuleType("acme")
+    vars(module)["offhook_carrier"] = Acme().offhook_carrier
+    (carrier,) = load(module).carriers
+    assert (carrier.name, carrier.summary) == ("acme", "of acme")
 
 
 @pytest.mark.fault("F39")

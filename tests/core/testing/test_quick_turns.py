@@ -82,6 +82,80 @@ def test_debug_mode_is_left_to_asyncio() -> None:
     run_virtual(main())
 
 
+def test_timers_keep_their_order_when_debug_mode_begins_and_ends() -> None:
+    async def main() -> list[int]:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        called: list[int] = []
+        for number in range(20):
+            loop.call_at(100 - number, called.append, number)
+        for debug in (True, False, True):
+            loop.set_debug(debug)
+            await asyncio.sleep(1)
+            loop.call_at(50.5, called.append, 100 + debug)
+        timer = loop.call_at(3, called.append, -1)
+        loop.set_debug(False)
+        again = loop.call_at(4, called.append, -2)
+        await asyncio.sleep(10)
+        assert not loop.call_again(timer, 50)  # made by asyncio
+        loop.set_debug(True)
+        assert not loop.call_again(again, 50)
+        await asyncio.sleep(200)
+        return called
+
+    numbers = [*range(19, -1, -1)]
+    assert run_virtual(main()) == [-1, -2, 101, 100, 101, *numbers]
+
+
+def test_debug_mode_that_begins_during_a_turn_of_asyncio_finds_what_is_slow(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        loop.call_at(1, print).cancel()  # the turn at this time is asyncio's
+        loop.call_at(2, loop.set_debug, True)
+        loop.call_at(2, loop.block, 5)
+        with loop.hold():
+            loop.call_soon_threadsafe(print)
+        await asyncio.sleep(3)
+        loop.set_debug(False)
+
+    run_virtual(main())
+
+
+def test_what_a_callback_raises_is_reported() -> None:
+    reports: list[dict[str, object]] = []
+
+    def fail() -> None:
+        raise LookupError("a mistake")
+
+    async def main() -> asyncio.Handle:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, report: reports.append(report))
+        handle = loop.call_later(1, fail)
+        await asyncio.sleep(2)
+        return handle
+
+    handle = run_virtual(main())
+    (report,) = reports
+    assert isinstance(report["exception"], LookupError)
+    assert report["handle"] is handle
+    assert "Exception in callback <_Timer" in str(report["message"])
+    assert "fail() at " in str(report["message"])
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_process_is_raised(stop: type[BaseException]) -> None:
+    def fail() -> None:
+        raise stop
+
+    async def main() -> None:
+        asyncio.get_running_loop().call_later(1, fail)
+        await asyncio.sleep(2)
+
+    with pytest.raises(stop):
+        run_virtual(main())
+
+
 def test_cancelled_timers_do_not_pile_up() -> None:
     async def main() -> int:
         loop = asyncio.get_running_loop()
@@ -92,6 +166,19 @@ def test_cancelled_timers_do_not_pile_up() -> None:
         return len(loop._scheduled)
 
     assert run_virtual(main()) < 120
+
+
+def test_the_heap_holds_what_asyncio_asks_of_a_timer() -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        timer = loop.call_later(5, print)
+        (item,) = loop._scheduled
+        assert (item._when, item._callback, item._scheduled, item._cancelled) == (5.0, print, True, False)
+        timer.cancel()
+        assert item._cancelled
+
+    run_virtual(main())
 
 
 def test_a_timer_is_used_again_and_can_be_cancelled() -> None:

@@ -357,15 +357,7 @@ def test_a_verdict_says_by_how_much_a_limit_was_missed() -> None:
     assert quiet.starts_with(GREETING).off_by_s is None
 
 
-def test_a_wrong_name_or_keyword_is_answered_with_the_right_one() -> None:
-    heard: Any = Heard(GOOD)
-    mistakes: tuple[tuple[Callable[[], object], type[Exception], str], ...] = (
-        (lambda: heard.silence_afer(1), AttributeError, "did you mean silence_after?"),
-        (lambda: heard.clip.levels_dbfs(), AttributeError, "did you mean level_dbfs?"),
-        (lambda: heard.silence_after(1, within=2), TypeError, "did you mean within_ms?"),
-        (lambda: heard.clip.tones(440, at_least=1), TypeError, "did you mean at_least_s?"),
-    )
-    for call, error, says in mistakes:
-        with pytest.raises(error) as raised:
-            call()
-        assert str(raised.value).endswith(says)
+def test_a_wrong_question_is_answered_with_the_right_one() -> None:
+    heard = Heard(Clip(bytes(320), 16_000))
+    with pytest.raises(AttributeError, match="did you mean silence_after"):
+        heard.silence_afer  # type: ignore[attr-defined]  # noqa: B018

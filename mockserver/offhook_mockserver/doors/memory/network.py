@@ -22,11 +22,12 @@ class LossyDirection:
         draws: random numbers that decide which frames are lost.
 
     Attributes:
-        up: whether the network is up.
+        perfect: whether the network is up and loses nothing, so that `passes` need not be called.
     """
 
     def __init__(self, draws: Ids) -> None:
-        self.up = True
+        self.perfect: bool = True
+        self._up = True
         self._share = 0
         self._draws = draws
 
@@ -37,10 +38,16 @@ class LossyDirection:
             ConfigError: `share` is not a number between 0 and 1.
         """
         self._share = round(check_number(share, "share", least=0, most=1) * _PARTS)
+        self.perfect = self._up and not self._share
+
+    def set_up(self, up: bool) -> None:
+        """The network is up or down from now on."""
+        self._up = up
+        self.perfect = up and not self._share
 
     def passes(self) -> bool:
         """Whether the next frame arrives."""
-        return self.up and (not self._share or self._draws.below(_PARTS) >= self._share)
+        return self._up and (not self._share or self._draws.below(_PARTS) >= self._share)
 
 
 class MemoryNetwork:
@@ -69,12 +76,14 @@ class MemoryNetwork:
     def cut(self) -> None:
         """Cut it: nothing passes. Idempotent."""
         self._up.clear()
-        self.sent.up = self.heard.up = False
+        self.sent.set_up(False)
+        self.heard.set_up(False)
 
     def mend(self) -> None:
         """Mend it. Idempotent."""
         self._up.set()
-        self.sent.up = self.heard.up = True
+        self.sent.set_up(True)
+        self.heard.set_up(True)
 
     async def reachable(self, timeout_s: float, otherwise: Callable[[], Exception]) -> None:
         """Wait until it is up; after `timeout_s`, raise the exception that `otherwise` returns."""

@@ -57,7 +57,7 @@ def _measure(pairs: int) -> list[Row]:
             id="K6",
             what=f"a 60 s call in virtual time through the in-process mock, now / at {OLD}",
             value=middle(ratios),
-            floor=0.4,
+            floor=0.5,
             goal=0.4,
             turns=ratios,
             note=note,

@@ -8,6 +8,7 @@ would slow down each of those runs, and hide the import from a coverage measurem
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +25,7 @@ __all__ = [
     "pytest_configure",
     "pytest_pyfunc_call",
     "pytest_runtest_call",
+    "pytest_runtest_makereport",
     "pytest_runtest_setup",
 ]
 
@@ -59,6 +61,19 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     if isinstance(item, pytest.Function) and RUNNER not in item.stash and _is_plain_and_marked(item):
         _fail_without_loop(item)
     return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show an error of offhook at the line of the user, unless ``--full-trace`` asks for all lines."""
+    # Where offhook was not imported, it raised nothing.
+    if call.excinfo is not None and "offhook.errors" in sys.modules and not item.config.getoption("fulltrace"):
+        from offhook_pytest.tracebacks import cut
+
+        cut(call)
+    return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

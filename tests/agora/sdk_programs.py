@@ -94,7 +94,7 @@ class Running:
             out, err = self.process.communicate(json.dumps(grant), timeout=PATIENCE_S)
         finally:
             self.process.kill()
-        assert "007e" not in out + err, "a token was printed"
+        assert "007eJ" not in out + err, "a token was printed"
         return Ended(self.process.returncode, out, err)
 
 

@@ -252,7 +252,9 @@ class CallMedia:
 
     def _pass_on(self, frame: AudioFrame) -> None:
         """Pass a frame of the callee to the listeners."""
-        for stream in self._streams():
+        for listener in tuple(self._listeners):
+            if (stream := listener()) is None:  # dropped while another one was fed
+                continue
             try:
                 stream.feed(frame)
             except BaseException as error:

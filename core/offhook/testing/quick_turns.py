@@ -14,7 +14,7 @@ import asyncio
 import contextvars
 import selectors
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Final, TypeVarTuple, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypeVarTuple, Unpack
 
 if TYPE_CHECKING:
     from collections import deque
@@ -57,11 +57,12 @@ class QuickTurns(asyncio.SelectorEventLoop):
     def set_debug(self, enabled: bool) -> None:
         """As in asyncio, which makes and compares the timers itself in debug mode."""
         super().set_debug(enabled)
-        heap: list[_Due | _Timer] = [*self._scheduled]
-        timers = [item.timer if isinstance(item, _Due) else item for item in heap]
         #: Whether the heap has items of ours. Otherwise it has timers, as asyncio's own heap.
         self._quick = _USUAL_HANDLES and not enabled
-        self._scheduled[:] = [_due(timer) for timer in timers] if self._quick else timers  # type: ignore[assignment]
+        timers: list[Any] = [getattr(item, "timer", item) for item in self._scheduled]
+        self._scheduled[:] = [_due(timer) for timer in timers] if self._quick else timers
+        for index in range(len(self._ready)):  # in a turn of asyncio, items of ours may be among what is called next
+            self._ready[index] = getattr(self._ready[index], "timer", self._ready[index])
 
     def time(self) -> float:
         """Virtual seconds since the loop was created."""
@@ -233,20 +234,13 @@ class _Due(float):
     def _cancelled(self) -> bool:
         return self.timer._cancelled
 
-    @property
-    def _callback(self) -> Callable[..., object]:
-        return self.timer._callback
-
     def _run(self) -> None:
         self.timer._run()
 
-    @property
-    def _scheduled(self) -> bool:
-        return self.timer._scheduled
-
-    @_scheduled.setter
-    def _scheduled(self, scheduled: bool) -> None:
+    def _set_scheduled(self, scheduled: bool) -> None:
         self.timer._scheduled = scheduled
+
+    _scheduled = property(None, _set_scheduled)
 
 
 class _NewsSelector(selectors.DefaultSelector):

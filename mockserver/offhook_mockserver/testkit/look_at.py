@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.testkit.calls import CallHandle
 
-#: When the test has been called by nothing: how an application reaches this mock.
+#: When no request has reached the mock: how an application reaches it.
 NO_REQUEST: Final = (
     "does the application run, and does it read its settings from the environment at the test? An asyncio application "
     "in this process is started with offhook_mock.start(...); another process needs "

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from offhook.errors import OffhookError
     from offhook.interfaces import Grant, Leg, LegHandler
+    from offhook.media.listening import AudioStream
 
 
 def test_what_is_played_before_the_answer_is_said_after_it_from_its_start() -> None:
@@ -331,6 +332,52 @@ class Flushed(HoldResampler):
         return super().convert(pcm)
 
 
+def bare_media(leg: Leg, resampler: type[HoldResampler], noted: list[OffhookError], members: list[int]) -> CallMedia:
+    """Media that hear the member 7 and belong to no call."""
+    media = CallMedia(
+        leg,
+        lambda kind, from_hz, to_hz: resampler(from_hz, to_hz),
+        asyncio.create_task,
+        lambda error, doing="": noted.append(error),
+        noted.append,
+        None,
+        remark=lambda *_: None,
+        check_pause=lambda: None,
+        first_audio=members.append,
+        callee_audio=lambda now_s: None,
+    )
+    media.callee_uid = 7
+    return media
+
+
+def test_a_listener_may_be_dropped_while_another_one_hears() -> None:
+    async def main() -> None:
+        dropped: list[AudioStream] = []
+
+        class Dropping(HoldResampler):
+            def convert(self, pcm: bytes) -> bytes:
+                dropped.clear()
+                return super().convert(pcm)
+
+        r = rig(transport=LinkedTransport())
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            leg = r.transport.leg
+            assert leg is not None
+            noted: list[OffhookError] = []
+            media = bare_media(leg, Dropping, noted, [])
+            first = media.listen(8_000, 1_000)
+            dropped.append(media.listen(None, 1_000))
+            last = media.listen(None, 1_000)
+            media.hear(7, frame())
+            media.end()
+            assert (len([heard async for heard in first]), len([heard async for heard in last])) == (1, 1)
+            assert (noted, dropped) == ([], [])
+
+    run(main())
+
+
 def test_frames_that_arrive_while_the_leg_leaves_are_ignored() -> None:
     async def main() -> None:
         r = rig(transport=LinkedTransport())
@@ -341,19 +388,7 @@ def test_frames_that_arrive_while_the_leg_leaves_are_ignored() -> None:
             assert leg is not None
             noted: list[OffhookError] = []
             members: list[int] = []
-            media = CallMedia(
-                leg,
-                lambda kind, from_hz, to_hz: Flushed(from_hz, to_hz),
-                asyncio.create_task,
-                lambda error, doing="": noted.append(error),
-                noted.append,
-                None,
-                remark=lambda *_: None,
-                check_pause=lambda: None,
-                first_audio=members.append,
-                callee_audio=lambda now_s: None,
-            )
-            media.callee_uid = 7
+            media = bare_media(leg, Flushed, noted, members)
             stream = media.listen(8_000, 1_000)
             media.hear(7, frame())
             media.end()

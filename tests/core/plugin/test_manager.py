@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import sys
-from types import ModuleType
+import types
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -50,18 +51,6 @@ def test_an_installed_plugin_is_loaded_by_its_entry_point(install: Callable[...,
     (carrier,) = plugins.carriers
     assert (carrier.name, carrier.plugin, carrier.summary) == ("acme", "acme (acme-offhook 2.1)", "of acme")
     assert report not in plugins.problems
-
-
-def test_a_module_may_take_its_hooks_from_an_object() -> None:
-    class Acme:
-        @hookimpl
-        def offhook_carrier(self, registry: CarrierRegistry) -> None:
-            registry.add("acme", lambda environment, auth: ScriptedCarrier(), summary="of acme")
-
-    module = ModuleType("acme")
-    vars(module)["offhook_carrier"] = Acme().offhook_carrier
-    (carrier,) = load(module).carriers
-    assert (carrier.name, carrier.summary) == ("acme", "of acme")
 
 
 @pytest.mark.fault("F39")
@@ -209,6 +198,29 @@ def test_two_plugins_of_one_class_are_two_plugins() -> None:
         "Observer (given to the phone)",
         "Observer-2 (given to the phone)",
     ]
+
+
+def test_a_module_or_an_object_may_have_the_method_of_something_else_as_a_hook() -> None:
+    seen: list[object] = []
+    module, holder = types.ModuleType("acme"), types.SimpleNamespace(seen=seen)
+    module.__dict__["offhook_call_ended"] = Observer("a", seen).offhook_call_ended
+    holder.offhook_call_ended = Observer("b", seen).offhook_call_ended
+    failed: list[OffhookError] = []
+    load(module, holder).hooks.call_ended("call_1", CallRecord("call_1", "", ""), failed.append)
+    assert (seen, failed) == ([("a", "call_1"), ("b", "call_1")], [])
+
+
+def test_a_hook_that_wraps_a_function_is_judged_by_the_arguments_of_that_function() -> None:
+    def inner(colour: str) -> None: ...
+
+    @hookimpl
+    @functools.wraps(inner)
+    def offhook_carrier(registry: CarrierRegistry) -> None: ...
+
+    module = types.ModuleType("acme")
+    module.__dict__["offhook_carrier"] = offhook_carrier
+    with pytest.raises(PluginError, match="it requires colour; this hook passes registry"):
+        load(module)
 
 
 def test_the_same_object_twice_is_rejected() -> None:

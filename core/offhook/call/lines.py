@@ -20,7 +20,7 @@ class LineUse:
     """The lines of one phone's calls.
 
     A callee that the phone is calling, or called a moment ago, is called from the same line again: the double-dial
-    guard knows a callee by the line, and would not notice a second call from another one.
+    guard knows a callee by the line as well, and would not notice a second call from another one.
 
     Args:
         same_line_s: how long after a call "a moment ago" lasts.
@@ -44,14 +44,13 @@ class LineUse:
             number: the callee.
             now_s: now, on a clock that never steps back.
         """
+        calling = next((line for line, callee in self._up.values() if callee == number), None)
+        if calling is not None:
+            return calling
         lines = [line for line in offered if line != number] or list(offered)
         last, ended_s = self._called.get(number, ("", -math.inf))
-        before = [line for line, callee in self._up.values() if callee == number]
-        if now_s - ended_s <= self._same_line_s:
-            before.append(last)
-        again = next((line for line in before if line in lines), None)
-        if again is not None:
-            return again
+        if now_s - ended_s <= self._same_line_s and last in lines:
+            return last
         calls = Counter(line for line, _ in self._up.values())
         return min(lines, key=lambda line: (calls[line], self._used_s.get(line, -math.inf)))  # the first of equals
 

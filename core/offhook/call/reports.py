@@ -123,7 +123,7 @@ class Reports:
 
     def _between(self, report: CarrierReport) -> Iterator[ReportedCall]:
         """The calls between the numbers of a report that fit in time."""
-        if not (report.number and report.from_number):
+        if report.call_id or not report.number:
             return
         for call in self._calls():
             numbers = call.request.from_number, call.request.number

@@ -105,8 +105,8 @@ class CarrierReport:
     Attributes:
         disposition: how the call ended: declined, busy, not answered, completed.
         channel: the channel of the call, as in its grant, or the carrier's own name for the call, which may be that.
-        call_id: our name for the call.
-        number: who was called, E.164; for a report that names its call by its numbers, or by both names.
+        call_id: our name for the call; numbers beside it are not looked at.
+        number: who was called, E.164; for a report that names its call by its numbers, or by those and a channel.
         from_number: the line that was called from, E.164; needed with `number`.
         at_s: a moment at which the call was up, in seconds since 1970 by the carrier's clock; None if it is unknown.
             It keeps a report from being matched by its numbers with another call between them.

@@ -259,6 +259,9 @@ def test_numbers_name_a_call_only_if_one_fits() -> None:
             assert r.phone.waiting_reports == tuple(others)
             second = await unanswered(r)
             assert not r.phone.report(by_numbers(Disposition.BUSY)), "two fit"
+            assert not r.phone.report(
+                CarrierReport(Disposition.BUSY, call_id="call_of_another_process", number=NUMBER, from_number=LINE)
+            )
             assert r.phone.report(by_numbers(at_s=wall_s + 1, channel="3fae-call-of-sendblue"))
             assert [call.record.disposition for call in (first, second)] == [
                 Disposition.DECLINED,

@@ -290,6 +290,12 @@ def test_kit() -> str:
     return page
 
 
+def sendblue_api() -> str:
+    """The page that `sendblue_page.py` makes."""
+    page: str = runpy.run_path(str(DOCS / "sendblue_page.py"))["page"]()
+    return page
+
+
 _ATTRIBUTES = ["to set or to give", "default", "what it means"]
 
 
@@ -321,6 +327,7 @@ PAGES = {
     "reference/interfaces.md": interfaces,
     "reference/types.md": types,
     "reference/conformance.md": conformance,
+    "reference/sendblue-api.md": sendblue_api,
     "reference/test-kit.md": test_kit,
 }
 

@@ -10,7 +10,6 @@ machine, unless live mode is on: a test must not ring a person by accident.
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import os
 import sys
 import zlib
@@ -48,8 +47,6 @@ _NOT_LIVE_WORDS: Final = ("", "0", "false", "no")
 #: interpreter for tests that replace the environment.
 _ONLY_LOOPBACK: Final = "OFFHOOK_ONLY_LOOPBACK"
 _ONLY_LOOPBACK_OPTION: Final = "offhook_only_loopback"
-#: What the extra ``mock`` installs: this plugin is there without it.
-_NEEDS: Final = ("aiortc", "av", "numpy", "soundfile", "soxr", "starlette", "uvicorn", "websockets")
 #: The variable and the option before this run.
 _BEFORE: Final = pytest.StashKey[tuple[str | None, str | bool | None]]()
 _SAID_LIVE: Final = "offhook: LIVE, phones may ring people"
@@ -132,14 +129,11 @@ def offhook_mock_options() -> MockOptions:
 @pytest.fixture(scope="session")
 def _offhook_plugins() -> Plugins:
     """The installed plugins of offhook, loaded once, if everything that a mock needs is installed."""
-    from offhook.errors import MissingExtraError
     from offhook.plugin import Plugins
+    from offhook_mockserver.extra import lack
 
-    missing = tuple(name for name in _NEEDS if importlib.util.find_spec(name) is None)
-    if missing:
-        error = MissingExtraError("offhook[mock]", "the fixture offhook_mock", missing)
+    if (error := lack("the fixture offhook_mock")) is not None:
         pytest.fail(error.message, pytrace=False)
-
     return Plugins.load()
 
 

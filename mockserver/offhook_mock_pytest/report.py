@@ -53,8 +53,11 @@ def pytest_runtest_makereport(
     if not report.failed or call.excinfo is None:  # skipped, or failed as expected
         return report
     if watch.handle is not None:  # the mock is open until the teardown of the fixture ends
+        from offhook_mockserver.testkit.timeouts import idle_s
+
+        nothing_s = idle_s(watch.handle.tenant)  # before the report, which takes time
         watch.story = report_failed(item, watch.handle, watch.since_s, call.excinfo.value)
-        mark_if_void(item, watch, call.excinfo.value, report)
+        mark_if_void(item, watch, call.excinfo.value, report, nothing_s)
     if watch.story:
         report.sections.append((TITLE, watch.story))
         record(item, "offhook_report", watch.story)

@@ -1,21 +1,22 @@
-"""Void runs: a failure about time says nothing if the mock's loop stood still, so the test is repeated.
+"""Void runs: a failure says nothing if the mock's loop stood still, so the test is repeated.
 
-A test in real time whose assertion about audio or whose wait failed, while the mock's loop had stood still for more
-than 10 ms during a call, is run again, twice at most. If each run was void, the test counts as ``void``: neither passed
-nor failed.
+A test in real time that failed while the mock's loop had stood still for more than 10 ms during a call is run again,
+twice at most. If each run was void, the test counts as ``void``: neither passed nor failed.
 
-A run is not void if its answer is off by more than the loop stood still in all. If all three runs failed in the same
-line, and off by about as much, the test has failed, however busy the machine was.
+A run is not void if time cannot explain its failure: its answer is about what was heard alone, or off by more than the
+loop stood still in all, or an application raised an error that is not a timeout. If all three runs failed in the same
+line, and off by about as much, the test has failed, however busy the machine was; so has one that failed in the same
+line with the same error, if nothing says that this error is about time.
 
 A session in which tests are void, and none failed, ends with exit status 75, after which a CI job can be
-repeated. Other failures are reported as they are.
+repeated.
 """
 
 from __future__ import annotations
 
 import traceback
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -40,6 +41,8 @@ _FIGURE: Final = "offhook_void"
 _FAILURE: Final = "offhook_void_failure"
 _RUNS: Final = "offhook_runs"
 _OPTION: Final = "offhook_void"
+#: The name that pytest-rerunfailures has as a plugin.
+_RERUNS: Final = "rerunfailures"
 #: How many of the last lines of pytest's own report are shown, with the assertion that failed.
 _MOST_LINES: Final = 40
 
@@ -65,10 +68,39 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """Run a test of the fixture again while its runs are void, and report the last run alone."""
     if "offhook_mock" not in getattr(item, "fixturenames", ()) or item.get_closest_marker("offhook_virtual"):
         return None
+    reruns: Any = item.config.pluginmanager.get_plugin(_RERUNS)
+    if reruns is not None and reruns.get_reruns_count(item) is not None:
+        return _run_with(reruns, item, nextitem)
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in _run(item, nextitem=nextitem):
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def _run_with(reruns: Any, item: pytest.Item, nextitem: pytest.Item | None) -> object:
+    """Let pytest-rerunfailures run a test, and repeat each of its runs while that is void.
+
+    Only one plugin can carry out the protocol of a test, and that one would run each test with pytest's own function.
+    """
+    before, reruns.runtestprotocol = reruns.runtestprotocol, _run
+    try:
+        return reruns.pytest_runtest_protocol(item=item, nextitem=nextitem)
+    finally:
+        reruns.runtestprotocol = before
+
+
+def _run(item: pytest.Item, log: bool = False, nextitem: pytest.Item | None = None) -> list[pytest.TestReport]:
+    """Run a test while its runs are void, three times at most, and return the reports of the last run.
+
+    Args:
+        item: the test.
+        log: False; pytest's own function, in whose place this is called, can report each phase when it ends.
+        nextitem: the test that follows.
+    """
     # The module is private, and the plugins that repeat tests use this function: pytest has no public one.
     from _pytest.runner import runtestprotocol
 
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     runs = 0
     voids: list[_Void] = []
     while True:
@@ -88,9 +120,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     for report in reports:
         if runs > 1 and report.when == "call":
             setattr(report, _RUNS, runs)
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
+    return reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +130,14 @@ class _Void:
     Attributes:
         place: the line that failed.
         off_by_s: by how much, in seconds; None if no figure says that.
+        other: the class of an error of which nothing says whether it is about time; empty for other errors.
         stood_still_s: how long the mock's loop stood still, in all.
         longrepr: the failure, as its report had it.
     """
 
     place: str
     off_by_s: float | None
+    other: str
     stood_still_s: float
     longrepr: object
 
@@ -114,13 +146,23 @@ class _Void:
 _VOID: Final = pytest.StashKey["_Void | None"]()
 
 
-def mark_if_void(item: pytest.Item, watch: Watch, error: BaseException, report: pytest.TestReport) -> None:
-    """Make a failed report void if its failure is about time and the mock's loop stood still during a call."""
+def mark_if_void(
+    item: pytest.Item, watch: Watch, error: BaseException, report: pytest.TestReport, idle_s: float
+) -> None:
+    """Make a failed report void if time may explain its failure and the mock's loop stood still during a call.
+
+    Args:
+        item: the test.
+        watch: what is known of it.
+        error: what it failed with.
+        report: its report.
+        idle_s: for how long nothing had happened in the mock when it failed, in seconds.
+    """
     handle = watch.handle
-    if handle is None or handle.lag is None or report.when != "call" or not _is_about_time(handle, error):
+    if handle is None or handle.lag is None or report.when != "call":
         return
-    stall = handle.lag.worst(watch.since_s)
-    if stall is None:
+    stall, explained = handle.lag.worst(watch.since_s), _time_explains(handle, error)
+    if stall is None or explained is False:
         return
     from offhook.plugin import line_of
     from offhook.wording import describe
@@ -133,8 +175,9 @@ def mark_if_void(item: pytest.Item, watch: Watch, error: BaseException, report: 
         )
         return
     if off_by_s is None:
-        off_by_s = _idle_s(error, stood_s)
-    item.stash[_VOID] = _Void(line_of(error), off_by_s, stood_s, report.longrepr)
+        off_by_s = _long_idle_s(error, idle_s, stood_s)
+    other = "" if explained else type(error).__name__
+    item.stash[_VOID] = _Void(line_of(error), off_by_s, other, stood_s, report.longrepr)
     failed_at = _place_of(error, item.path)
     shown = report.longreprtext.splitlines()[-_MOST_LINES:]
     path, line, _ = report.location
@@ -150,18 +193,21 @@ def _place_of(error: BaseException, file: Path) -> str:
     return f" at {file.name}:{lines[-1]}" if lines else ""
 
 
-def _is_about_time(handle: MockHandle, error: BaseException) -> bool:
-    """Whether a busy machine may have caused an error: one of the kit's waits, or an assertion about audio in time.
+def _time_explains(handle: MockHandle, error: BaseException) -> bool | None:
+    """Whether a busy machine can have caused an error; None if nothing says it.
 
-    An application that raised an error did not do so because the mock's loop stood still.
+    It explains timeouts and assertions about audio in time. It does not explain an assertion about what was heard
+    alone, a script that failed, or any other error that an application raised.
     """
-    from offhook.errors import WaitTimeout
+    from offhook_mockserver.testkit.timeouts import is_timeout
 
-    if handle.failed_applications():
+    raised = [started.error for started in handle.failed_applications() if started.error is not None]
+    if not all(map(is_timeout, raised)):
         return False
-    if isinstance(error, WaitTimeout):
-        return type(error).__module__.startswith("offhook_mockserver.") and getattr(error, "about_time", True)
-    return any(verdict.about_time for verdict in handle.verdicts.behind(error))
+    if is_timeout(error):
+        return bool(getattr(error, "about_time", True))
+    verdicts = handle.verdicts.behind(error)
+    return any(verdict.about_time for verdict in verdicts) if verdicts else None
 
 
 def _off_by_s(handle: MockHandle, error: BaseException) -> float | None:
@@ -172,25 +218,32 @@ def _off_by_s(handle: MockHandle, error: BaseException) -> float | None:
     return min(figures) if len(figures) == len(wrong) else None
 
 
-def _idle_s(error: BaseException, stood_s: float) -> float | None:
+def _long_idle_s(error: BaseException, idle_s: float, stood_s: float) -> float | None:
     """For how long nothing had happened when a wait gave up, if that is far longer than the loop stood still."""
-    idle_s: float = getattr(error, "idle_s", 0.0)
-    return idle_s if idle_s > max(_LEAST_IDLE_S, stood_s) else None
+    from offhook_mockserver.testkit.timeouts import is_timeout
+
+    return idle_s if is_timeout(error) and idle_s > max(_LEAST_IDLE_S, stood_s) else None
 
 
 def _same_each_time(voids: Sequence[_Void]) -> str:
-    """What void runs have in common, for people, if they failed in the same line and off by about as much; or empty."""
-    figures = [void.off_by_s for void in voids if void.off_by_s is not None]
-    if len({void.place for void in voids}) > 1 or len(figures) < len(voids):
+    """What void runs have in common, for people, if they failed alike; or empty.
+
+    That is in the same line, and off by about as much, or with the same error if nothing says that it is about time.
+    """
+    place, stood = voids[0].place, ", ".join(f"{void.stood_still_s:.2f}" for void in voids)
+    if len({(void.place, void.other) for void in voids}) > 1:
         return ""
-    if max(figures) - min(figures) > max(_LEAST_DIFFERENCE_S, _SAME * max(figures)):
+    so = (
+        f"The mock's loop stood still for {stood} s in all. A busy machine does not do the same three times, so the "
+        "test has failed."
+    )
+    if voids[0].other:
+        return f"Each of {len(voids)} runs failed at {place}, with {voids[0].other}. {so}"
+    figures = [void.off_by_s for void in voids if void.off_by_s is not None]
+    if len(figures) < len(voids) or max(figures) - min(figures) > max(_LEAST_DIFFERENCE_S, _SAME * max(figures)):
         return ""
     off = ", ".join(f"{figure:.2f}" for figure in figures)
-    stood = ", ".join(f"{void.stood_still_s:.2f}" for void in voids)
-    return (
-        f"Each of {len(voids)} runs failed at {voids[0].place}, off by about as much: {off} s. The mock's loop stood "
-        f"still for {stood} s in all. A busy machine does not do the same three times, so the test has failed."
-    )
+    return f"Each of {len(voids)} runs failed at {place}, off by about as much: {off} s. {so}"
 
 
 def _fail_again(report: pytest.TestReport, void: _Void, why: str) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from offhook.plugin import hookimpl
 from offhook.plugin import keep_old_paths as _keep_old_paths
+from offhook_mockserver.extra import EXTRA as _EXTRA
+from offhook_mockserver.extra import NEEDS as _NEEDS
 
 if TYPE_CHECKING:
     from offhook.interfaces import FarEnd
@@ -35,17 +37,16 @@ def offhook_command(registry: CommandRegistry) -> None:
     from offhook_mockserver.commands.demo import demo
     from offhook_mockserver.commands.mock import mock
 
-    needs = ("aiortc", "av", "numpy", "soundfile", "soxr", "starlette", "uvicorn", "websockets")
     summary = "Run a mock of Sendblue, with callees who answer, talk and hang up."
-    registry.add("mock", mock, summary=summary, extra="offhook[mock]", needs=needs)
+    registry.add("mock", mock, summary=summary, extra=_EXTRA, needs=_NEEDS)
     summary = "Place a call to a simulated callee on this machine, and show it."
-    registry.add("demo", demo, summary=summary, extra="offhook[mock]", needs=needs)
+    registry.add("demo", demo, summary=summary, extra=_EXTRA, needs=_NEEDS)
 
 
 @hookimpl
 def offhook_far_end(registry: FarEndRegistry) -> None:
     """Register the far ends of the carrier and of the transports into rooms."""
-    extra, relay = "offhook[mock]", ("aiortc", "av", "starlette", "uvicorn", "websockets")
+    extra, relay = _EXTRA, ("aiortc", "av", "starlette", "uvicorn", "websockets")
     summary = "the mock's Sendblue API, in virtual time and without a socket"
     registry.add("sendblue", _sendblue_far_end, summary=summary, extra=extra, needs=("starlette",))
     registry.add("memory", _memory_far_end, summary="rooms in this process", extra=extra, needs=("av",))

@@ -27,6 +27,7 @@ from offhook_sendblue.client import make_client
 from offhook_sendblue.exchange import Failure, HttpAnswer, NoAnswer, connect_only, get_once, post_once
 from offhook_sendblue.line_choice import AUTO, LineChoice
 from offhook_sendblue.lines import LINES, LINES_STATE, NO_STATES, lines_of, object_of
+from offhook_sendblue.only_loopback import in_a_test
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -228,6 +229,7 @@ class SendblueCarrier(Carrier):
             raise ConfigError(
                 f"no number to call from is set: set {FROM_NUMBER_VARIABLE} to your FaceTime line "
                 "(`offhook mock` prints one to export), or name one for the call (from_number, --from)"
+                f"{in_a_test()}"
             )
         return line
 

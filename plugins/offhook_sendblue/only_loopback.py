@@ -23,4 +23,9 @@ def is_only_loopback() -> bool:
 
 def in_a_test() -> str:
     """What an error about missing settings adds in a run of pytest; empty elsewhere."""
-    return "; in a test, take the fixture offhook_mock, which sets it" if is_only_loopback() else ""
+    if not is_only_loopback():
+        return ""
+    return (
+        "; in a test, take the fixture offhook_mock, which sets it, and pass a program in another process "
+        "env={**os.environ, **offhook_mock.environment}"
+    )

@@ -27,6 +27,7 @@ from tests.bench import (
     call_rows,
     delay_rows,
     kit_rows,
+    lines_rows,
     memory_rows,
     relay_rows,
     setup_rows,
@@ -50,6 +51,7 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("K5",): kit_rows.measure_slope,
     ("K6",): virtual_rows.measure,
     ("K7",): kit_rows.measure_stories,
+    ("L1",): lines_rows.measure,
     ("A1", "A3"): agora_rows.measure,
     ("A4",): agora_rows.measure_set_up,
     ("A2",): agora_delay_rows.measure,
@@ -59,8 +61,8 @@ _IDS: Final = tuple(name for names in SETS for name in names)
 
 
 def place(name: str) -> tuple[int, int]:
-    """Where a row stands in the table: by its number, G9m after G9; first G, then the test kit (K), then Agora (A)."""
-    return "GKA".index(name[0]), int(re.findall("[0-9]+", name)[0])
+    """Where a row stands in the table: by its number, G9m after G9; G, the test kit (K), the API (L), Agora (A)."""
+    return "GKLA".index(name[0]), int(re.findall("[0-9]+", name)[0])
 
 
 def _wanted(text: str) -> list[str]:

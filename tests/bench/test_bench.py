@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.bench import kit_rows
+from tests.bench import kit_rows, lines_rows
 from tests.bench.method import (
     HAS_PROC,
     MOST_REPEATS,
@@ -240,9 +240,15 @@ def test_memory_is_read_while_calls_are_declined_and_stories_are_told() -> None:
         kit_rows.tell_stories(4, ("-p", "no:xdist", "--deselect", "tests/bench/stories.py"))
 
 
+def test_both_servers_answer_about_lines() -> None:
+    with lines_rows.Serving() as serving:
+        spent_us = {arm: serving.spend_us(arm, rounds=2) for arm in lines_rows.ARMS}
+    assert all(value > 0 for value in spent_us.values())
+
+
 def test_every_row_has_its_place_in_the_table() -> None:
     names = [name for names in SETS for name in names]
     assert {"G1", "G9m", "G15", "A1", *(f"K{number}" for number in range(1, 8))} <= set(names)
     ordered = sorted(names, key=place)
-    assert ordered == sorted(names, key=lambda name: ("GKA".index(name[0]), int(name.strip("AGKm"))))
+    assert ordered == sorted(names, key=lambda name: ("GKLA".index(name[0]), int(name.strip("AGKLm"))))
     assert ordered[-1] == "A5"

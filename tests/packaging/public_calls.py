@@ -11,7 +11,7 @@ import inspect
 from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from offhook_mockserver.tenants.fault_register import CallLimits, ExchangeLimits
+from offhook_mockserver.tenants.fault_register import CallLimits, ExchangeLimits, RequestLimits
 from offhook_mockserver.testkit.journal import Search
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "Impairment.frozen": _INSIDE,
     "Impairment.heal": _INSIDE,
     "Journal.__init__": _MADE,
+    "Journal.add_content": "the mock itself calls it",
     "Journal.restore": "Tenants.restore calls it, with what it has checked",
     "JournalHandle.__init__": _MADE,
     "LegClosed.": _LEG,
@@ -176,6 +177,9 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "TenantClock.restore": "Tenants.restore calls it; it has checks of its own",
     "TenantClock.timeout": _TIMERS,
     "Tenants.__init__": _MADE,
+    "Tenant.access_token": "the API calls it, with what a request has",
+    "Tenants.admit": "the API calls it, with what a request has",
+    "Tenants.of_token": "the API calls it, with what a request has",
     "Tenants.find": "the API calls it, with what a request has",
     "Tenants.named": "the API calls it, with what a request has",
     "TimelineEntry.": _MADE,
@@ -240,7 +244,7 @@ EXCEPT: Final[Mapping[str, str]] = {
 
 #: What ``**arguments: Unpack[...]`` stands for.
 _UNPACKED: Final[Mapping[str, type]] = {
-    f"Unpack[{kind.__name__}]": kind for kind in (CallLimits, ExchangeLimits, Search)
+    f"Unpack[{kind.__name__}]": kind for kind in (CallLimits, ExchangeLimits, RequestLimits, Search)
 }
 
 

@@ -40,8 +40,9 @@ FACES = {
         "offhook_mockserver.testkit",
     },
 }
-#: The folder behind a face that a package is the other half of: pytest's plugin and the kit that works without pytest.
-OTHER_HALVES = {"offhook_mock_pytest": "offhook_mockserver.testkit."}
+#: What lies behind faces and is taken by the package that is their other half: pytest's plugin, which is there without
+#: the extra, and the kit that works without pytest.
+OTHER_HALVES = {"offhook_mock_pytest": ("offhook_mockserver.testkit.", "offhook_mockserver.extra")}
 #: What is looked at; a package itself and its tests may look behind its faces.
 FOLDERS = ("core", "plugins", "mockserver", "examples", "docs")
 

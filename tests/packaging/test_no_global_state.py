@@ -22,6 +22,10 @@ import pluggy
 import pytest
 from _pytest.fixtures import FixtureFunctionDefinition
 
+from offhook_mockserver.faces.operations.fields import Field, Fields
+from offhook_mockserver.faces.operations.kinds import Kind
+from offhook_mockserver.faces.operations.routes import Routes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -48,6 +52,7 @@ ALLOWED = {
     "offhook_sqlite.store._inherited": "connections that a forked child may neither use nor close",
     "offhook_wire.message._codecs": "the reader and writer of a class of messages are made once; one for each class",
     "offhook_wire.message._dump": "a method of an encoder, which keeps nothing",
+    "offhook_mockserver.doors.json_answer._encode": "a method of an encoder, which keeps nothing",
     "offhook_wire.strict_json._decode": "a method of a decoder, which keeps nothing",
     "offhook_wire.opus.default_backend": "a library is loaded once for the process; it holds nothing of a call",
 }
@@ -65,9 +70,10 @@ CONSTANT = (
     *(range, types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType, property),
     *(typing.TypeVar, typing.TypeVarTuple, logging.Logger, pluggy.HookspecMarker, pluggy.HookimplMarker),
     *(pytest.StashKey, FixtureFunctionDefinition),
+    *(Kind, Field, Fields, Routes),  # what an API accepts, declared once and never changed
 )
 #: A type checker refuses to change what is declared as one of these.
-READ_ONLY = re.compile(r"(Final\[)?(Mapping|Sequence|Set|frozenset|tuple|MappingProxyType)\b")
+READ_ONLY = re.compile(r"(Final\[)?(Mapping|Schema|Sequence|Set|frozenset|tuple|MappingProxyType)\b")
 
 
 def modules(package: str) -> Iterator[types.ModuleType]:
@@ -83,7 +89,7 @@ def is_constant(value: object) -> bool:
         return all(is_constant(item) for item in value)
     if isinstance(value, staticmethod | classmethod):
         return True
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type | Kind | Field):
         return vars(type(value))["__dataclass_params__"].frozen and all(
             is_constant(getattr(value, field.name)) for field in dataclasses.fields(value)
         )

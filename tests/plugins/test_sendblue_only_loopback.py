@@ -55,6 +55,27 @@ def test_settings_of_the_programs_own_do_not_get_around_it() -> None:
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("missing", ["OFFHOOK_FROM_NUMBER", "SENDBLUE_API_API_KEY", "SENDBLUE_API_API_SECRET"])
+def test_a_setting_that_is_missing_alone_names_the_fixture_and_what_another_process_needs(missing: str) -> None:
+    settings = {
+        "SENDBLUE_API_BASE_URL": "http://127.0.0.1:9",
+        "SENDBLUE_API_API_KEY": "a-key",
+        "SENDBLUE_API_API_SECRET": "a-secret",
+        "OFFHOOK_FROM_NUMBER": "+18885550199",
+    }
+    del settings[missing]
+
+    async def main() -> None:
+        async with Phone.from_env(settings, transport=LinkedTransport(), store=None) as phone:
+            with pytest.raises(ConfigError, match=missing) as refused:
+                async with phone.dial(NUMBER):
+                    pass
+        assert "; in a test, take the fixture offhook_mock, which sets it" in refused.value.message
+        assert "env={**os.environ, **offhook_mock.environment}" in refused.value.message
+
+    asyncio.run(main())
+
+
 def test_this_machine_and_the_doubles_of_a_test_are_reached() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(401)

@@ -53,6 +53,16 @@ def serve_command(
             help="A TOML file with scripts of callees, by their numbers; other numbers are those of the table.",
         ),
     ] = None,
+    lenient: Annotated[
+        bool,
+        typer.Option(
+            "--lenient", help="Accept placeholders in requests, and answer operations of which no state is kept."
+        ),
+    ] = False,
+    open_to_any_keys: Annotated[
+        bool,
+        typer.Option("--open", help="Accept any API keys: each pair has lines and calls of its own; at most 100."),
+    ] = False,
 ) -> None:
     """Run a mock of Sendblue and of the channel behind it, with callees who answer, talk and hang up.
 
@@ -64,7 +74,15 @@ def serve_command(
         from offhook_mockserver.commands.serving import MockOptions, serve
 
     loaded = {} if scripts is None else load_scripts(scripts)
-    options = MockOptions(port=port, recordings=recordings, env_file=env_file, as_json=json, scripts=loaded)
+    options = MockOptions(
+        port=port,
+        recordings=recordings,
+        env_file=env_file,
+        as_json=json,
+        scripts=loaded,
+        lenient=lenient,
+        open_to_any_keys=open_to_any_keys,
+    )
     if context.invoked_subcommand is not None:
         context.obj = options
         return

@@ -13,6 +13,7 @@ from offhook_mockserver.callees.numbers import with_scripts
 from offhook_mockserver.commands.locator import located
 from offhook_mockserver.commands.settings import env_file, environment_for, ready_line, welcome
 from offhook_mockserver.server.socket_server import MockServer, MockSettings
+from offhook_mockserver.tenants.settings import TenantSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -33,6 +34,8 @@ class MockOptions:
         env_file: the file for the settings, or None.
         as_json: print one JSON line for programs first, instead of text for people.
         scripts: scripts of callees by number, for those that are not in the table or differ from it.
+        lenient: whether the API accepts placeholders, and answers operations of which it keeps no state.
+        open_to_any_keys: whether any key pair that a client shows gets a tenant.
     """
 
     port: int = 0
@@ -40,6 +43,8 @@ class MockOptions:
     env_file: Path | None = None
     as_json: bool = False
     scripts: Mapping[str, Script] = field(default_factory=dict[str, "Script"])
+    lenient: bool = False
+    open_to_any_keys: bool = False
 
 
 @contextlib.asynccontextmanager
@@ -62,7 +67,12 @@ async def running(
         if show_calls:
             print_line(f"{iso_8601(event.wall_s)} {event.channel} {event.number} {event.what}")
 
-    settings = MockSettings(port=options.port, recordings=options.recordings)
+    settings = MockSettings(
+        port=options.port,
+        recordings=options.recordings,
+        tenant=TenantSettings(lenient=options.lenient),
+        open_to_any_keys=options.open_to_any_keys,
+    )
     async with MockServer(settings, on_event=show, script_for=with_scripts(options.scripts)) as server:
         with contextlib.ExitStack() as stack:
             stack.enter_context(located(server))

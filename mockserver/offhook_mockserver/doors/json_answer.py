@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from typing import Final
 
 from starlette.responses import JSONResponse
+
+#: Made once: making an encoder takes as long as a small answer.
+_encode: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 class JsonAnswer(JSONResponse):
@@ -15,4 +19,4 @@ class JsonAnswer(JSONResponse):
     """
 
     def render(self, content: object) -> bytes:
-        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
+        return _encode(content).encode()

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from offhook.session import Grade
 from offhook_mockserver.doors.json_answer import JsonAnswer
-from offhook_mockserver.faces.refusals import ApiRefusal, refuse
+from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 from offhook_mockserver.tenants.effects import BrokenExchange, ReplacedAnswer
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
     from offhook_mockserver.tenants.effects import HttpEffect
-    from offhook_mockserver.tenants.settings import ErrorBody
 
 #: The extension of an ASGI scope with the client's connection.
 CONNECTION: Final = "offhook.connection"
@@ -43,17 +42,17 @@ class ClientConnection(Protocol):
         ...
 
 
-def faulty(effect: HttpEffect, answer: Response | None, shape: ErrorBody) -> Response:
+def faulty(effect: HttpEffect, answer: Response | None, refuse: Callable[[RequestRefused], Response]) -> Response:
     """The answer that a client gets, or begins to get.
 
     Args:
         effect: what happens to the exchange.
         answer: the right answer; None if the request was not carried out.
-        shape: the shape of errors of the API.
+        refuse: makes a refusal in the shape of the API.
     """
     match effect:
         case ReplacedAnswer(repeat=1, gzip=False):
-            return _replaced(effect, shape)
+            return _replaced(effect, refuse)
         case ReplacedAnswer():
             return _LongAnswer(effect)
         case BrokenExchange():
@@ -62,13 +61,13 @@ def faulty(effect: HttpEffect, answer: Response | None, shape: ErrorBody) -> Res
             raise AssertionError(f"{effect} does not happen to an answer")
 
 
-def _replaced(effect: ReplacedAnswer, shape: ErrorBody) -> Response:
+def _replaced(effect: ReplacedAnswer, refuse: Callable[[RequestRefused], Response]) -> Response:
     if effect.body is not None:
         answer = Response(effect.body, effect.status, media_type=effect.media_type)
     elif effect.status < HTTPStatus.BAD_REQUEST:
         answer = JsonAnswer({"status": "ERROR", "message": effect.message}, effect.status)
     else:
-        answer = refuse(ApiRefusal(effect.status, Grade.ASSUMED), effect.message, shape)
+        answer = refuse(RequestRefused(ApiRefusal(effect.status, Grade.ASSUMED), effect.message))
     for name, value in effect.headers:
         answer.headers[name] = value
     return answer
@@ -92,7 +91,7 @@ class _BrokenAnswer(Response):
 
     async def _answer_over(self, connection: ClientConnection, gone: asyncio.Task[None], send: Send) -> None:
         effect, answer = self._effect, self._answer
-        body = bytes(answer.body)
+        body = bytes(getattr(answer, "body", b""))  # a stream of events has none: it ends before it begins
         if effect.delay_s:
             await asyncio.wait((gone,), timeout=effect.delay_s)
         if effect.reset_after == 0:

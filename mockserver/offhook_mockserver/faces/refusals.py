@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +15,7 @@ from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.tenants.settings import ErrorBody
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
@@ -31,11 +32,33 @@ class ApiRefusal:
 
 
 class RequestRefused(Exception):
-    """Ends the handling of a request: the client receives `refusal` with the exception's text."""
+    """Ends the handling of a request: the client receives `refusal` with the exception's text.
 
-    def __init__(self, refusal: ApiRefusal, message: str) -> None:
+    Args:
+        refusal: the status and its grade.
+        message: why, and what to do.
+        error_code: the code of a refused message.
+        error_key: its name, for programs.
+        details: more, for the APIs below ``/v3``.
+        headers: further headers of the answer.
+    """
+
+    def __init__(
+        self,
+        refusal: ApiRefusal,
+        message: str,
+        *,
+        error_code: int | None = None,
+        error_key: str | None = None,
+        details: Mapping[str, Json] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.refusal = refusal
+        self.error_code = error_code
+        self.error_key = error_key
+        self.details = details
+        self.headers: Mapping[str, str] = headers or {}
 
 
 #: The mock refuses every request that it does not know; it never invents a success.
@@ -44,6 +67,43 @@ UNKNOWN_ROUTE: Final = ApiRefusal(501, Grade.ASSUMED)
 
 #: Characters of a method and path that are compared with the known ones.
 _COMPARED: Final = 100
+#: Routes that are compared closely.
+_COMPARED_ROUTES: Final = 6
+
+
+def unknown_route(asked: str, known: Mapping[str, str]) -> str:
+    """What is said about a request that no route takes.
+
+    Args:
+        asked: the request, as ``METHOD /path``.
+        known: routes that the client may have meant, likewise, each with a note or "".
+    """
+    note = known.get(asked, "")
+    if note.startswith("documented"):
+        return f"the mock does not answer {quoted(asked)}, which is {note}"
+    nearest = _nearest(asked, known)
+    note = f" ({known[nearest]})" if known[nearest] else ""
+    return f"the mock does not answer {quoted(asked)}; the nearest documented route is {nearest}{note}"
+
+
+def _nearest(asked: str, known: Mapping[str, str]) -> str:
+    """The route that a client has likely meant.
+
+    Any page of a browser can ask for unknown paths, and calls go on meanwhile, so this takes well below 1 ms:
+    only the beginning is compared, and only routes that have most pairs of characters in common.
+    """
+    asked = asked[:_COMPARED]
+    pairs = _pairs(asked)
+    likely = heapq.nlargest(_COMPARED_ROUTES, known, key=lambda route: _likeness(pairs, _pairs(route)))
+    return difflib.get_close_matches(asked, likely, n=1, cutoff=0.0)[0]
+
+
+def _pairs(text: str) -> set[str]:
+    return {text[at : at + 2] for at in range(len(text) - 1)}
+
+
+def _likeness(some: set[str], others: set[str]) -> float:
+    return len(some & others) / (len(some) + len(others) + 1)
 
 
 class UnknownRoute(BaseRoute):
@@ -51,32 +111,17 @@ class UnknownRoute(BaseRoute):
 
     Args:
         known: routes that the client may have meant, as ``METHOD /path``, each with a note or "".
-        shape_of: called with the scope of the request and the text of the answer; notes the request, and returns the
-            shape of the answer.
     """
 
-    def __init__(
-        self,
-        known: Mapping[str, str],
-        shape_of: Callable[[Scope, str], ErrorBody] = lambda scope, message: ErrorBody.STATUS_MESSAGE,
-    ) -> None:
+    def __init__(self, known: Mapping[str, str]) -> None:
         self._known = known
-        self._shape_of = shape_of
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = f"{scope['method']} {scope['path']}"
-        note = self._known.get(asked, "")
-        if note.startswith("documented"):
-            message = f"the mock does not answer {quoted(asked)}, which is {note}"
-        else:
-            # Only the beginning is compared: with 16 KiB it would take 20 ms.
-            nearest = difflib.get_close_matches(asked[:_COMPARED], self._known, n=1, cutoff=0.0)[0]
-            note = f" ({self._known[nearest]})" if self._known[nearest] else ""
-            message = f"the mock does not answer {quoted(asked)}; the nearest documented route is {nearest}{note}"
-        await refuse(UNKNOWN_ROUTE, message, self._shape_of(scope, message))(scope, receive, send)
+        message = unknown_route(f"{scope['method']} {scope['path']}", self._known)
+        await refuse(UNKNOWN_ROUTE, message)(scope, receive, send)
 
 
 def refuse(refusal: ApiRefusal, message: str, shape: ErrorBody = ErrorBody.STATUS_MESSAGE) -> Response:

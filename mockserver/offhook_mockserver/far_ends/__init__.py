@@ -5,8 +5,9 @@ Its names are imported on first use, so that each needs only its own libraries.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from offhook_mockserver.extra import lazy_name as _lazy_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,4 @@ _HOMES: Final[Mapping[str, str]] = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return _lazy_name(__name__, name, _HOMES)

@@ -16,9 +16,9 @@ from offhook.session import Grade
 from offhook.testing import FixedAuth, LoopClock, ServiceAnswer, ServiceFarEnd
 from offhook_mockserver.callees.script import Decline, Script
 from offhook_mockserver.faces.refusals import ApiRefusal, refuse
-from offhook_mockserver.faces.sendblue.start_call import START_CALL
 from offhook_mockserver.server.asgi_transport import AsgiTransport, NetworkFault
 from offhook_mockserver.server.in_process import InProcessMock
+from offhook_mockserver.tenants.fault_register import START_CALL
 from offhook_mockserver.tenants.settings import TenantSettings
 
 if TYPE_CHECKING:

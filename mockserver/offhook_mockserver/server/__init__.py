@@ -6,8 +6,9 @@ Its names are imported on first use, so that each needs only its own libraries.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from offhook_mockserver.extra import lazy_name as _lazy_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     )
     from offhook_mockserver.callees.speech import CLIPS
     from offhook_mockserver.callees.toml import load_scripts
+    from offhook_mockserver.faces.sendblue.documents import sendblue_openapi
     from offhook_mockserver.server.asgi_transport import NetworkFault
     from offhook_mockserver.server.in_process import InProcessMock
     from offhook_mockserver.server.renewal import RenewsGrants
@@ -117,6 +119,7 @@ __all__ = [
     "Voicemail",
     "Wait",
     "load_scripts",
+    "sendblue_openapi",
 ]
 
 _SCRIPT: Final = "offhook_mockserver.callees.script"
@@ -125,6 +128,7 @@ _EFFECTS: Final = "offhook_mockserver.tenants.effects"
 _HOMES: Final[Mapping[str, str]] = {
     "CLIPS": "offhook_mockserver.callees.speech",
     "load_scripts": "offhook_mockserver.callees.toml",
+    "sendblue_openapi": "offhook_mockserver.faces.sendblue.documents",
     "CalleeScript": "offhook_mockserver.callees.builder",
     "Answer": _SCRIPT,
     "AnsweredElsewhere": _SCRIPT,
@@ -182,6 +186,4 @@ _HOMES: Final[Mapping[str, str]] = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return _lazy_name(__name__, name, _HOMES)

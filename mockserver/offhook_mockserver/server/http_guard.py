@@ -1,7 +1,7 @@
 """The outermost layer of the mock: it limits what a web page, or a broken client, can do.
 
 Every page in the user's browser can reach a server on localhost. So the guard accepts only our own names as Host, on
-every path (against DNS rebinding). It refuses a foreign Origin on a write or a WebSocket, and anything but JSON on a
+every path (against DNS rebinding). It refuses a foreign Origin on a write or a WebSocket, and any body but JSON on a
 write (a page can send a form or `text/plain` without asking). It limits the headers, the body and the time that the
 body takes. No answer has CORS headers.
 """
@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.session import Grade
 from offhook_mockserver.doors.limits import LINGER_S
+from offhook_mockserver.faces.operations.request import headers_of
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused, refuse
 from offhook_mockserver.server.limits import BODY_TIMEOUT_S, MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_HEADERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,12 +31,30 @@ TWO_LENGTHS: Final = ApiRefusal(400, Grade.ASSUMED)
 FOREIGN_ORIGIN: Final = ApiRefusal(403, Grade.ASSUMED)
 BODY_TOO_SLOW: Final = ApiRefusal(408, Grade.ASSUMED)
 BODY_TOO_LARGE: Final = ApiRefusal(413, Grade.ASSUMED)
-NOT_JSON: Final = ApiRefusal(415, Grade.ASSUMED)
+WRONG_TYPE: Final = ApiRefusal(415, Grade.ASSUMED)
 FOREIGN_HOST: Final = ApiRefusal(421, Grade.ASSUMED)
 TOO_MANY_HEADERS: Final = ApiRefusal(431, Grade.ASSUMED)
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
+#: What a request may have at most once.
+_ONCE: Final = ("host", "origin", "content-type")
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedBody:
+    """What the body of a request may be.
+
+    Attributes:
+        media_type: its type.
+        most_bytes: how long it may be.
+    """
+
+    media_type: str
+    most_bytes: int
+
+
+JSON_BODY: Final = AcceptedBody("application/json", MAX_BODY_BYTES)
 
 
 class Guard:
@@ -44,14 +64,23 @@ class Guard:
         app: what is guarded.
         hosts: returns the values that a Host header may have, port included.
         body_timeout_s: how long a whole body may take.
+        accepted: called with the scope of each write whose Host and Origin are right; returns what its body may be. It
+            must check what the request proves before it returns a higher limit than that of JSON: the whole body is
+            held in memory.
     """
 
     def __init__(
-        self, app: ASGIApp, hosts: Callable[[], frozenset[str]], *, body_timeout_s: float = BODY_TIMEOUT_S
+        self,
+        app: ASGIApp,
+        hosts: Callable[[], frozenset[str]],
+        *,
+        body_timeout_s: float = BODY_TIMEOUT_S,
+        accepted: Callable[[Scope], AcceptedBody] = lambda scope: JSON_BODY,
     ) -> None:
         self._app = app
         self._hosts = hosts
         self._body_timeout_s = body_timeout_s
+        self._accepted = accepted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in {"http", "websocket"}:
@@ -60,9 +89,8 @@ class Guard:
         request = _Request(receive)
         try:
             headers = self._check_headers(scope)
-            body = b""
             if scope["type"] == "http":
-                body = await self._whole_body(headers, request)
+                receive = await self._checked_body(scope, headers, request)
         except RequestRefused as refused:
             await _answer(scope, request, send, refused)
             return
@@ -74,19 +102,19 @@ class Guard:
                 message = {**message, "headers": [*message.get("headers", ()), _NOSNIFF]}
             await send(message)
 
-        await self._app(scope, _replay(body, receive) if scope["type"] == "http" else receive, send_guarded)
+        await self._app(scope, receive, send_guarded)
 
-    def _check_headers(self, scope: Scope) -> Mapping[str, str]:
+    def _check_headers(self, scope: Scope) -> dict[str, str]:
         raw: list[tuple[bytes, bytes]] = scope["headers"]
-        if len(raw) > MAX_HEADERS or sum(len(name) + len(value) for name, value in raw) > MAX_HEADER_BYTES:
+        if len(raw) > MAX_HEADERS or sum([len(name) + len(value) for name, value in raw]) > MAX_HEADER_BYTES:
             message = f"more than {MAX_HEADERS} headers, or more than {MAX_HEADER_BYTES} bytes of headers"
             raise RequestRefused(TOO_MANY_HEADERS, message)
-        headers: dict[str, str] = {}
-        for name, value in raw:
-            key = name.decode("latin-1").lower()
-            if key in headers and key in {"host", "origin", "content-type"}:
-                raise RequestRefused(REPEATED_HEADER, f"more than one {key} header")
-            headers[key] = value.decode("latin-1")
+        headers = headers_of(scope)
+        if len(headers) < len(raw):
+            names = [name.decode("latin-1").lower() for name, _ in raw]
+            for name in _ONCE:
+                if names.count(name) > 1:
+                    raise RequestRefused(REPEATED_HEADER, f"more than one {name} header")
         if "content-length" in headers and "transfer-encoding" in headers:
             # Two programs on the way may read different bodies (RFC 9112, section 6.1).
             raise RequestRefused(TWO_LENGTHS, "a request may have Content-Length or Transfer-Encoding, but not both")
@@ -98,12 +126,28 @@ class Guard:
         # Clients that are not browsers send no Origin.
         if write and headers.get("origin", f"http://{host}").lower() != f"http://{host}":
             raise RequestRefused(FOREIGN_ORIGIN, "pages of another origin may not use this server")
-        return headers if not write or scope["type"] == "websocket" else _checked_write(headers)
+        return headers
 
-    async def _whole_body(self, headers: Mapping[str, str], request: _Request) -> bytes:
-        too_large = RequestRefused(BODY_TOO_LARGE, f"the body is larger than {MAX_BODY_BYTES} bytes")
+    async def _checked_body(self, scope: Scope, headers: dict[str, str], request: _Request) -> Receive:
+        """Wait for the whole body and check it; returns what the application receives."""
+        write = scope["method"] not in _SAFE
+        accepted = self._accepted(scope) if write else JSON_BODY
+        if "content-length" not in headers and "transfer-encoding" not in headers:
+            # It has no body (RFC 9112, section 6.3), and so nothing is waited for.
+            if write:
+                _check_type(headers, accepted, has_body=False)
+            return request.receive
+        if write:
+            _check_type(headers, accepted, has_body=headers.get("content-length", "0").lstrip("0") != "")
+        body = await self._whole_body(headers, request, accepted.most_bytes)
+        if write:
+            _check_type(headers, accepted, has_body=body != b"")
+        return _replay(body, request.receive)
+
+    async def _whole_body(self, headers: dict[str, str], request: _Request, most_bytes: int) -> bytes:
+        too_large = RequestRefused(BODY_TOO_LARGE, f"the body is larger than {most_bytes} bytes")
         declared = headers.get("content-length", "0")
-        if declared.isascii() and declared.isdigit() and int(declared[:20]) > MAX_BODY_BYTES:
+        if declared.isascii() and declared.isdigit() and int(declared[:20]) > most_bytes:
             raise too_large
         body = bytearray()
         try:
@@ -113,7 +157,7 @@ class Guard:
                     if message["type"] == "http.disconnect":
                         raise _Gone
                     body += message.get("body", b"")
-                    if len(body) > MAX_BODY_BYTES:
+                    if len(body) > most_bytes:
                         raise too_large
         except TimeoutError:
             problem = f"the body did not arrive within {self._body_timeout_s:g} s"
@@ -125,11 +169,11 @@ class _Request:
     """A `receive` that knows whether the body of the request has arrived completely."""
 
     def __init__(self, receive: Receive) -> None:
-        self._receive = receive
+        self.receive = receive
         self.complete = False
 
     async def __call__(self) -> Message:
-        message = await self._receive()
+        message = await self.receive()
         self.complete = not (message["type"] == "http.request" and message.get("more_body", False))
         return message
 
@@ -138,11 +182,13 @@ class _Gone(Exception):
     """The client disconnected before its request was complete, so it cannot read an answer."""
 
 
-def _checked_write(headers: Mapping[str, str]) -> Mapping[str, str]:
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise RequestRefused(NOT_JSON, "the Content-Type must be application/json")
-    return headers
+def _check_type(headers: dict[str, str], accepted: AcceptedBody, *, has_body: bool) -> None:
+    """Check the type of a write's body. Without one, clients send no type: a DELETE of Sendblue's SDKs, for example."""
+    given = headers.get("content-type")
+    if given is None and not has_body:
+        return
+    if (given or "").partition(";")[0].strip().lower() != accepted.media_type:
+        raise RequestRefused(WRONG_TYPE, f"the Content-Type must be {accepted.media_type}")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from starlette.applications import Starlette
 
-from offhook.arguments import check_function, check_instance, check_path, check_text
+from offhook.arguments import check_flag, check_function, check_instance, check_path, check_text
 from offhook.errors import StorageError
 from offhook.interfaces import Environment, Grant, Ids
 from offhook.paths import expanded, make_folder
@@ -23,7 +23,8 @@ from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
 from offhook_mockserver.faces.control.api import ControlApi
-from offhook_mockserver.faces.sendblue.start_call import SendblueApi
+from offhook_mockserver.faces.sendblue.api import SendblueApi, internal_error
+from offhook_mockserver.faces.sendblue.documents import ApiDocuments
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.server.entrance import Entrance
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
 _MOST_CHANNELS: Final = 10_000
 #: The paths of the doors begin with this.
 _RELAY: Final = "/relay/"
+#: The paths that are not Sendblue's begin with this.
+_OURS: Final = "/mock/"
 
 
 class Mock:
@@ -71,6 +74,7 @@ class Mock:
             that of the table of fictional numbers. A mistake in it is raised as `ScriptError` where the call is
             dialled, if that is in this process, and as a refusal with HTTP 422 elsewhere; nothing rings.
         on_event: called with each event of a call.
+        open_to_any_keys: whether a key pair that no tenant has gets a tenant when a client shows it; 100 at most.
 
     Raises:
         ConfigError: an argument is of the wrong type.
@@ -96,6 +100,7 @@ class Mock:
         recordings: str | os.PathLike[str] | None = None,
         script_for: Callable[[str], Script] = script_for,
         on_event: Callable[[CallEvent], None] = lambda event: None,
+        open_to_any_keys: bool = False,
     ) -> None:
         shared = Environment(clock=clock, ids=ids)  # which checks them
         if plugins is not None:
@@ -106,13 +111,14 @@ class Mock:
             recordings = Path(check_path(recordings, "recordings", "recordings"))
         check_function(script_for, "script_for", ("a number",))
         check_function(on_event, "on_event", ("a CallEvent",))
+        check_flag(open_to_any_keys, "open_to_any_keys")
         self.clock: Clock = shared.clock
         self.ids: Ids = shared.ids
         # Of no seed: what is repeatable can be guessed.
         self.control_token: Secret = Secret(f"mock_control_{Ids().hex(48)}")
         self.entrance: Entrance = Entrance()
         self.rooms: Rooms = Rooms(self.clock, self.ids, limit=_MOST_CHANNELS)
-        self.tenants: Tenants = Tenants(self.ids, self.clock)
+        self.tenants: Tenants = Tenants(self.ids, self.clock, open_to_any_keys=open_to_any_keys)
         self.tenants.on_created = self._created
         self.tenants.on_removed = lambda removed: self.rooms.forget_app_id(removed.app_id)
         self.tenant: Tenant = self.tenants.create(settings=tenant, bounds=bounds)
@@ -228,14 +234,25 @@ class Mock:
         tenant.faults.watch(self.entrance)
 
     def _build(self) -> ASGIApp:
-        control = ControlApi(self.tenants, self.control_token).routes()
-        routes = control + SendblueApi(self.tenants, self.calls, self.tenant).routes()
-        api = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
+        sendblue = SendblueApi(self.tenants, self.calls, self.tenant)
+        routes = [*ApiDocuments().routes(), *ControlApi(self.tenants, self.control_token).routes()]
+        ours = Starlette(routes=routes, exception_handlers={Exception: _internal_error})
+        not_found = ours.router.default
+
+        async def rest(scope: Scope, receive: Receive, send: Send) -> None:
+            await (sendblue if scope["type"] == "http" else not_found)(scope, receive, send)
+
+        ours.router.default = rest
 
         async def split(scope: Scope, receive: Receive, send: Send) -> None:
+            path = "" if scope["type"] == "lifespan" else f"{scope['path']}/"
             # The WebRTC door's routes are not known before its libraries are imported, so it gets the whole path.
-            relay = scope["type"] != "lifespan" and f"{scope['path']}/".startswith(_RELAY)
-            await (self.relay if relay else api)(scope, receive, send)
+            if path.startswith(_RELAY):
+                await self.relay(scope, receive, send)
+            elif path.startswith(_OURS) or scope["type"] != "http":
+                await ours(scope, receive, send)
+            else:
+                await sendblue(scope, receive, send)
 
         return split
 
@@ -263,5 +280,4 @@ def _check_folder(folder: Path) -> None:
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:
-    message = "the mock failed; its log shows why. Please report this"
-    return JsonAnswer({"status": "ERROR", "message": message}, 500)
+    return internal_error()

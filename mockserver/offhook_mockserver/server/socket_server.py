@@ -15,7 +15,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from offhook.arguments import check_instance, check_path, check_whole
+from offhook.arguments import check_flag, check_instance, check_path, check_whole
 from offhook_mockserver.callees.numbers import script_for
 from offhook_mockserver.doors.pcm.door import PcmDoor
 from offhook_mockserver.server.lazy_door import LazyDoor
@@ -53,6 +53,7 @@ class MockSettings:
         recordings: an existing or new folder for what callees hear, as a path or text; or None.
         tenant: how calls of its first tenant behave.
         bounds: how much its first tenant may use.
+        open_to_any_keys: whether a key pair that no tenant has gets a tenant when a client shows it; 100 at most.
 
     Raises:
         ConfigError: one of them is of the wrong type, or the port is not one.
@@ -62,6 +63,7 @@ class MockSettings:
     recordings: str | os.PathLike[str] | None = None
     tenant: TenantSettings | None = None
     bounds: TenantBounds | None = None
+    open_to_any_keys: bool = False
 
     def __post_init__(self) -> None:
         check_whole(self.port, "port", least=0, most=65_535)
@@ -71,6 +73,7 @@ class MockSettings:
             check_tenant_settings(self.tenant, "tenant")
         if self.bounds is not None:
             check_tenant_bounds(self.bounds)
+        check_flag(self.open_to_any_keys, "open_to_any_keys")
 
 
 class MockServer(Mock):
@@ -106,10 +109,12 @@ class MockServer(Mock):
             recordings=self.settings.recordings,
             script_for=script_for,
             on_event=on_event,
+            open_to_any_keys=self.settings.open_to_any_keys,
         )
         self._door = LazyDoor(self.rooms, self.clock, self.ids)
         self._pcm_door = PcmDoor(self.rooms, self.ids)
         self._port = 0
+        self._own_names: frozenset[str] = frozenset()
         self._server: LoopServer | None = None
 
     @property
@@ -127,7 +132,7 @@ class MockServer(Mock):
         await super().start()
         server = LoopServer(self.app)
         await server.start(self.settings.port)
-        self._server, self._port = server, server.port
+        self._server, self._port, self._own_names = server, server.port, _names(server.port)
         self.entrance.on_change = server.refuse
         server.refuse(self.entrance.refusing)
         self._door.warm_up()
@@ -154,7 +159,7 @@ class MockServer(Mock):
             await server.stop()
 
     def _hosts(self) -> frozenset[str]:
-        return _names(self._port)
+        return self._own_names
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request for the PCM door to that door, and any other request to the WebRTC door."""

@@ -148,6 +148,33 @@ class Entry:
             raise wrong("an entry of the journal", problem, document) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an entry says, redacted and cut: made once where many entries say the same.
+
+    Attributes:
+        kind, text, fields, grade: as of an `Entry`.
+        bytes: about how many bytes the entry takes.
+    """
+
+    kind: EntryKind
+    text: str
+    fields: Mapping[str, Json]
+    grade: Grade
+    bytes: int
+
+    @classmethod
+    def made(cls, kind: EntryKind, text: str, fields: Mapping[str, Json], grade: Grade) -> Self:
+        """Redact and cut.
+
+        Raises:
+            ConfigError: `fields` is not a mapping of text to what JSON can hold.
+        """
+        kept, fields_bytes = clean(fields)
+        text = clean_text(text)
+        return cls(kind, text, kept, grade, size_of(text, fields_bytes))
+
+
 def cut(text: str) -> str:
     """The beginning of a text, as one line."""
     text = printable(text)
@@ -209,14 +236,16 @@ class _Cleaner:
                 if self._left <= 0:
                     copied["…"] = "…"
                     break
+                ours = name in _OUR_NAMES
                 secret = (
-                    item is not None
+                    not ours
+                    and item is not None
                     and not isinstance(item, bool)
                     and _SECRET_NAME.search(name)
                     and not name.endswith(_HASH)
                 )
                 # Before the value, which may take all that is left.
-                kept = name if name in _OUR_NAMES else self._text(name)
+                kept = name if ours else self._text(name)
                 copied[kept] = MASK if secret else self.copy(item, depth + 1)
             return copied
         given = cast("object", value)  # programs may pass anything

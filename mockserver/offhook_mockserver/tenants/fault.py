@@ -48,6 +48,7 @@ class Fault:
 
     Attributes:
         id, name, what, effect, times, to, channel: see above.
+        path: the path of the operation whose requests it happens to; ``*`` for all, None for start-call.
         count: how often it was applied.
         impairments: those of the clients that it impairs, or impaired until it was undone.
         begun: whether a fault of media has impaired anything yet, so that its time runs.
@@ -72,6 +73,7 @@ class Fault:
         self.times = times
         self.to = to
         self.channel = channel
+        self.path: str | None = None
         self.count: int = 0
         self.impairments: list[Impairment] = []
         self.begun = False
@@ -88,6 +90,7 @@ class Fault:
         limits = [
             "" if self.to is None else f"for {mask(self.to)}",
             "" if self.channel is None else f"in {printable(self.channel)}",
+            "" if self.path is None else f"at {printable(self.path)}",
             "" if self.times is None else f"at most {self.times} times",
         ]
         return ", ".join([f"{self.name}: {self.what}", *filter(None, limits)])

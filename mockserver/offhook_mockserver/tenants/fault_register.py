@@ -27,6 +27,9 @@ _Name = TypeVar("_Name", bound=StrEnum)
 
 _log = logging.getLogger(__name__)
 
+#: The path of a request to start a call, which faults are for unless they name another; and the one that means all.
+START_CALL: Final = "/facetime/start-call"
+EVERY_PATH: Final = "*"
 #: Faults of one tenant that may be active at once.
 MOST_FAULTS: Final = 100
 #: Faults that are kept when they are used up, for those who ask what has become of them.
@@ -36,7 +39,7 @@ _MOST_KEPT: Final = 1000
 
 
 class ExchangeLimits(TypedDict, total=False):
-    """What a fault of an exchange over HTTP, or of a grant, applies to.
+    """What a fault of a grant applies to, and what limits those of exchanges over HTTP as well.
 
     Attributes:
         times: how often it is applied at most; None for any number.
@@ -45,6 +48,17 @@ class ExchangeLimits(TypedDict, total=False):
 
     times: int | None
     to: str | None
+
+
+class RequestLimits(ExchangeLimits, total=False):
+    """What a fault of an exchange over HTTP applies to.
+
+    Attributes:
+        path: the path of the operation that it applies to, as the OpenAPI document has it, for example
+            ``/api/lines``; ``*`` for all operations, None for start-call.
+    """
+
+    path: str | None
 
 
 class CallLimits(ExchangeLimits, total=False):
@@ -127,7 +141,9 @@ class FaultRegister:
             fault.end()
         self._used_up.clear()
 
-    def take(self, kind: type[_E], what: str, to: str | None, channel: str | None) -> _E | None:
+    def take(
+        self, kind: type[_E], what: str, to: str | None, channel: str | None, *, path: str | None = None
+    ) -> _E | None:
         """Apply the next fault of a kind to a call: it is counted.
 
         Faults with a limited number of applications are first, in the order in which they were made; then the latest
@@ -138,23 +154,26 @@ class FaultRegister:
             what: what happens, for people.
             to: the number that the call rings; None if that is not known.
             channel: the channel of the call; None before there is one.
+            path: the path of the operation, if it is another than start-call.
 
         Returns:
             Its effect; None if no such fault applies.
         """
         if not self._faults:
             return None
-        fault = next(iter(self.matching(kind, to, channel)), None)
+        fault = next(iter(self.matching(kind, to, channel, path)), None)
         if fault is None:
             return None
         self.applied(fault, what, to, channel)
         assert isinstance(fault.effect, kind)
         return fault.effect
 
-    def matching(self, kind: type[Effect], to: str | None, channel: str | None) -> list[Fault]:
-        """The faults of a kind that apply to a call, the next one first."""
+    def matching(self, kind: type[Effect], to: str | None, channel: str | None, path: str | None = None) -> list[Fault]:
+        """The faults of a kind that apply to a call or a request, the next one first."""
         found = [
-            fault for fault in self._faults.values() if isinstance(fault.effect, kind) and fault.applies(to, channel)
+            fault
+            for fault in self._faults.values()
+            if isinstance(fault.effect, kind) and fault.path in {path, EVERY_PATH} and fault.applies(to, channel)
         ]
         limited = [fault for fault in found if fault.times is not None]
         return limited + [fault for fault in reversed(found) if fault.times is None]
@@ -188,6 +207,7 @@ class FaultRegister:
         times: int | None = None,
         to: str | None = None,
         channel: str | None = None,
+        path: str | None = None,
     ) -> Fault:
         """Make a fault, active from now on.
 
@@ -203,10 +223,13 @@ class FaultRegister:
             to = e164(check_text(to, "to", "+14155550123"), "number")
         if channel is not None and not check_text(channel, "channel"):
             raise wrong("channel", "the name of a channel, or None for all", channel)
+        if path is not None and path != EVERY_PATH and not check_text(path, "path", "/api/lines").startswith("/"):
+            raise wrong("path", "the path of an operation, such as /api/lines, * for all, or None for start-call", path)
         if len(self._faults) >= MOST_FAULTS:
             raise ConfigError(f"{MOST_FAULTS} faults are active, which is the limit: undo some")
         self._made += 1
         fault = Fault(f"f{self._made}", name, what, effect, self, times=times, to=to, channel=channel)
+        fault.path = None if path == START_CALL else path
 
         def add() -> None:
             self._faults[fault.id] = fault

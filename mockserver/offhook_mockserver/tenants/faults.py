@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import ConfigError
 from offhook.wording import nearest_name, no_attribute, quoted
 from offhook_mockserver.tenants.channel_faults import ChannelFaults
-from offhook_mockserver.tenants.fault_register import CallLimits
+from offhook_mockserver.tenants.fault_register import CallLimits, RequestLimits
 from offhook_mockserver.tenants.http_faults import HttpFaults
 from offhook_mockserver.tenants.media_faults import MediaFaults
 
@@ -35,7 +35,8 @@ class Faults(HttpFaults, ChannelFaults, MediaFaults):
 
     A fault is active from the call that makes it until it is undone: by the end of its `with` block, by `Fault.undo`,
     by `clear`, or when the tenant ends. All have the limits `times` (how often it is applied at most) and `to` (the
-    number whose calls it applies to); those of channels and media also have `channel`.
+    number whose calls it applies to); those of channels and media also have `channel`,
+    and those of requests `path`: without it, they happen to start-call alone.
 
     Of the faults of a request one is applied at a time: first those with `times`, in the order in which they were made,
     so that several make a sequence; then the latest of the others.
@@ -104,6 +105,8 @@ def arguments_of(name: str) -> dict[str, Argument]:
             found["to"] = Argument("to", False, "str | None")
             if CallLimits.__name__ in str(parameter.annotation):
                 found["channel"] = Argument("channel", False, "str | None")
+            if RequestLimits.__name__ in str(parameter.annotation):
+                found["path"] = Argument("path", False, "str | None")
         else:
             needed = parameter.default is inspect.Parameter.empty
             found[parameter.name] = Argument(parameter.name, needed, str(parameter.annotation))

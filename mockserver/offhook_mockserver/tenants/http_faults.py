@@ -11,7 +11,7 @@ from offhook_mockserver.tenants.fault_register import FaultRegister
 
 if TYPE_CHECKING:
     from offhook_mockserver.tenants.fault import Fault
-    from offhook_mockserver.tenants.fault_register import ExchangeLimits
+    from offhook_mockserver.tenants.fault_register import RequestLimits
 
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
@@ -34,7 +34,7 @@ class HttpFaults(FaultRegister):
     # ---- answers that are replaced: the request is not carried out, and nothing rings
 
     def status(
-        self, status: int, *, body: str | None = None, rings: bool = False, **limits: Unpack[ExchangeLimits]
+        self, status: int, *, body: str | None = None, rings: bool = False, **limits: Unpack[RequestLimits]
     ) -> Fault:
         """Requests are answered with an HTTP status.
 
@@ -42,7 +42,7 @@ class HttpFaults(FaultRegister):
             status: the status, from 400 to 599.
             body: the body of the answer; by default, a message in the API's error shape.
             rings: whether the request is carried out all the same, as by a server that fails after its work.
-            limits: see `ExchangeLimits`.
+            limits: see `RequestLimits`.
 
         Raises:
             ConfigError: an argument is of the wrong type or out of range.
@@ -53,13 +53,13 @@ class HttpFaults(FaultRegister):
         )
         return self._make("status", f"requests are answered with {status}", effect, **limits)
 
-    def retry_after(self, value: str | int | None, *, status: int = 429, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def retry_after(self, value: str | int | None, *, status: int = 429, **limits: Unpack[RequestLimits]) -> Fault:
         """Requests are answered with 429 and the header Retry-After.
 
         Args:
             value: the header's value, right or wrong: seconds, a date or anything else; None for no such header.
             status: the status, from 400 to 599.
-            limits: see `ExchangeLimits`.
+            limits: see `RequestLimits`.
 
         Raises:
             ConfigError: an argument is of the wrong type or out of range.
@@ -73,7 +73,7 @@ class HttpFaults(FaultRegister):
         effect = ReplacedAnswer(status=status, message=_MESSAGE, headers=headers, rings=False)
         return self._make("retry_after", f"requests are answered with {status}, Retry-After: {value}", effect, **limits)
 
-    def error_in_200(self, message: str = _MESSAGE, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def error_in_200(self, message: str = _MESSAGE, **limits: Unpack[RequestLimits]) -> Fault:
         """Requests are answered with HTTP 200 and a body that says ``"status": "ERROR"``.
 
         Raises:
@@ -82,7 +82,7 @@ class HttpFaults(FaultRegister):
         effect = ReplacedAnswer(status=200, message=check_text(message, "message"), rings=False)
         return self._make("error_in_200", "requests are answered with an error in an answer with 200", effect, **limits)
 
-    def html(self, *, status: int = 502, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def html(self, *, status: int = 502, **limits: Unpack[RequestLimits]) -> Fault:
         """Requests are answered with a page in HTML, as by a proxy.
 
         Raises:
@@ -92,13 +92,13 @@ class HttpFaults(FaultRegister):
         effect = ReplacedAnswer(status=status, body=_HTML, media_type="text/html; charset=utf-8", rings=False)
         return self._make("html", f"requests are answered with {status} and a page in HTML", effect, **limits)
 
-    def redirect(self, to_url: str, *, status: int = 307, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def redirect(self, to_url: str, *, status: int = 307, **limits: Unpack[RequestLimits]) -> Fault:
         """Requests are redirected.
 
         Args:
             to_url: the value of the header Location.
             status: the status, from 300 to 399.
-            limits: see `ExchangeLimits`.
+            limits: see `RequestLimits`.
 
         Raises:
             ConfigError: an argument is of the wrong type or out of range.
@@ -108,7 +108,7 @@ class HttpFaults(FaultRegister):
         effect = ReplacedAnswer(status=status, body=b"", headers=(("location", location),), rings=False)
         return self._make("redirect", f"requests are redirected to {quoted(location)}", effect, **limits)
 
-    def huge(self, *, megabytes: int = 1024, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def huge(self, *, megabytes: int = 1024, **limits: Unpack[RequestLimits]) -> Fault:
         """Requests are answered with a very large body, which is sent for as long as the client reads it.
 
         Raises:
@@ -118,12 +118,12 @@ class HttpFaults(FaultRegister):
         effect = ReplacedAnswer(status=200, body=_PART, repeat=megabytes, rings=False)
         return self._make("huge", f"requests are answered with {megabytes} MB", effect, **limits)
 
-    def gzip_bomb(self, *, megabytes: int = 1024, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def gzip_bomb(self, *, megabytes: int = 1024, **limits: Unpack[RequestLimits]) -> Fault:
         """Requests are answered with a compressed body that grows a thousandfold when it is unpacked.
 
         Args:
             megabytes: the size of the unpacked body.
-            limits: see `ExchangeLimits`.
+            limits: see `RequestLimits`.
 
         Raises:
             ConfigError: an argument is of the wrong type or out of range.
@@ -135,7 +135,7 @@ class HttpFaults(FaultRegister):
 
     # ---- answers that the network damages: the phone rings, except after a request that was lost
 
-    def garbage(self, *, size: int = 256, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def garbage(self, *, size: int = 256, **limits: Unpack[RequestLimits]) -> Fault:
         """The body of the answer is replaced by bytes that mean nothing. The phone rings.
 
         Raises:
@@ -146,7 +146,7 @@ class HttpFaults(FaultRegister):
         effect = ReplacedAnswer(status=200, body=noise)
         return self._make("garbage", "answers have a body that means nothing", effect, **limits)
 
-    def lost_request(self, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def lost_request(self, **limits: Unpack[RequestLimits]) -> Fault:
         """The connection is reset when the request has arrived, before it is carried out: nothing rings.
 
         Raises:
@@ -155,7 +155,7 @@ class HttpFaults(FaultRegister):
         effect = BrokenExchange(rings=False, reset_after=0)
         return self._make("lost_request", "requests are lost, and the connection is reset", effect, **limits)
 
-    def lost_answer(self, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def lost_answer(self, **limits: Unpack[RequestLimits]) -> Fault:
         """The connection is reset before the answer's first byte. The phone rings.
 
         Raises:
@@ -165,12 +165,12 @@ class HttpFaults(FaultRegister):
             "lost_answer", "the connection is reset before the answer", BrokenExchange(reset_after=0), **limits
         )
 
-    def reset(self, *, after_bytes: int = 1, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def reset(self, *, after_bytes: int = 1, **limits: Unpack[RequestLimits]) -> Fault:
         """The connection is reset in the middle of the answer. The phone rings.
 
         Args:
             after_bytes: how many bytes of the answer's body are sent before.
-            limits: see `ExchangeLimits`.
+            limits: see `RequestLimits`.
 
         Raises:
             ConfigError: an argument is of the wrong type or out of range.
@@ -179,7 +179,7 @@ class HttpFaults(FaultRegister):
         what = f"the connection is reset after {after_bytes} bytes of the answer"
         return self._make("reset", what, BrokenExchange(reset_after=after_bytes), **limits)
 
-    def truncated(self, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def truncated(self, **limits: Unpack[RequestLimits]) -> Fault:
         """The connection is closed in the middle of the answer's body. The phone rings.
 
         Raises:
@@ -189,12 +189,12 @@ class HttpFaults(FaultRegister):
             "truncated", "answers end in the middle of the body", BrokenExchange(truncated=True), **limits
         )
 
-    def dribble(self, *, pause_s: float = 1.0, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def dribble(self, *, pause_s: float = 1.0, **limits: Unpack[RequestLimits]) -> Fault:
         """The answer's body arrives byte by byte. The phone rings.
 
         Args:
             pause_s: the pause before each byte.
-            limits: see `ExchangeLimits`.
+            limits: see `RequestLimits`.
 
         Raises:
             ConfigError: an argument is of the wrong type or out of range.
@@ -203,7 +203,7 @@ class HttpFaults(FaultRegister):
         what = f"answers arrive byte by byte, every {pause_s:g} s"
         return self._make("dribble", what, BrokenExchange(dribble_s=pause_s), **limits)
 
-    def delay(self, delay_s: float, **limits: Unpack[ExchangeLimits]) -> Fault:
+    def delay(self, delay_s: float, **limits: Unpack[RequestLimits]) -> Fault:
         """The answer is late. The phone rings at once.
 
         Raises:

@@ -11,7 +11,7 @@ from offhook.errors import CallStateError, WaitTimeout
 from offhook.interfaces import mask
 from offhook.session import Grade
 from offhook_mockserver.tenants.criteria import Criteria
-from offhook_mockserver.tenants.entry import Entry, EntryKind, clean, clean_text, size_of
+from offhook_mockserver.tenants.entry import Content, Entry, EntryKind, clean, size_of
 
 if TYPE_CHECKING:
     import re
@@ -110,7 +110,17 @@ class Journal:
         check_text(text, "text")
         check_text(channel, "channel")
         check_text(number, "number")
-        kept, fields_bytes = clean({} if fields is None else fields)
+        content = Content.made(kind, text, {} if fields is None else fields, grade)
+        return self.add_content(content, channel, mask(number) if number else "")
+
+    def add_content(self, content: Content, channel: str = "", number: str = "") -> Entry:
+        """Add an entry whose content was redacted and cut before; for the mock itself.
+
+        Args:
+            content: what it says.
+            channel: the channel of its call.
+            number: the number that its call rings, masked.
+        """
         now_s = self._clock.monotonic_s()
         if self._began_s is None:
             self._began_s = now_s
@@ -118,15 +128,15 @@ class Journal:
             index=self._next,
             wall_s=self._clock.wall_s(),
             at_s=self._resumed_s + now_s - self._began_s,
-            kind=kind,
+            kind=content.kind,
             channel=channel,
-            number=mask(number) if number else "",
-            text=clean_text(text),
-            fields=kept,
-            grade=grade,
+            number=number,
+            text=content.text,
+            fields=content.fields,
+            grade=content.grade,
         )
         self._next += 1
-        self._keep(entry, size_of(entry.text, fields_bytes))
+        self._keep(entry, content.bytes)
         for waiter in tuple(self._waiters):
             waiter.look(entry)
         for watcher in tuple(self._watchers):

@@ -68,6 +68,8 @@ class TenantSettings:
         call_log: whether a ``call_log`` event is sent when a call ends. It is an entry of the journal, and it is posted
             to `webhook_url` if that is set.
         webhook_url: where events are posted: an http URL at a loopback address, or empty.
+        lenient: whether the API accepts placeholders, for example ``"string"`` for a number, makes what they name, and
+            answers operations of which it keeps no state.
         keep_audio_s: how much sound of each direction of a call is kept in memory, in seconds, without silence; 0
             keeps nothing.
 
@@ -86,6 +88,7 @@ class TenantSettings:
     error_body: ErrorBody | str = ErrorBody.STATUS_MESSAGE
     call_log: bool = False
     webhook_url: str = ""
+    lenient: bool = False
     keep_audio_s: float = 0.0
 
     if not TYPE_CHECKING:  # else type checkers would accept an assignment to any name
@@ -236,6 +239,7 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
     "error_body": lambda given: _choice(given, "error_body", ErrorBody),
     "call_log": lambda given: check_flag(given, "call_log"),
     "webhook_url": _webhook_url,
+    "lenient": lambda given: check_flag(given, "lenient"),
     "keep_audio_s": check_keep_audio,
 }
 

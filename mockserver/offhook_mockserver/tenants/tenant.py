@@ -7,8 +7,9 @@ call from the seed and the number of the call. So a tenant is repeatable, whatev
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Clock
     from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.tenants.account.access_tokens import AccessToken
+    from offhook_mockserver.tenants.account.account import Account
     from offhook_mockserver.tenants.call import EndedCall, MockCall
     from offhook_mockserver.tenants.entry import Json
     from offhook_mockserver.tenants.fault import Fault
@@ -48,6 +51,8 @@ DEFAULT_LINE: Final = "+18885550199"
 _REMEMBERED: Final = 1000
 #: How many ended calls a tenant keeps with their callees and audio.
 _KEPT: Final = 16
+#: Tenants that may be made because a client shows their keys.
+MOST_SHOWN: Final = 100
 #: How long `end_calls` waits for callees to leave and recordings to be finished.
 _END_TIMEOUT_S: Final = 0.8
 
@@ -94,6 +99,20 @@ class Tenant:
     kept: deque[MockCall] = field(default_factory=lambda: deque["MockCall"](maxlen=_KEPT))
     faults: Faults = field(default_factory=Faults)
     removed: bool = False
+    _account: Account | None = field(default=None, init=False, repr=False)
+
+    @property
+    def account(self) -> Account:
+        """What its account at Sendblue holds; made when it is used for the first time."""
+        if self._account is None:
+            from offhook_mockserver.tenants.account.account import Account  # most tests use none
+
+            self._account = Account(self.seed, self.clock)
+        return self._account
+
+    def access_token(self, text: str) -> AccessToken | None:
+        """The valid bearer token with this text, or None."""
+        return None if self._account is None else self._account.access_tokens.find(text)
 
     @property
     def members(self) -> int:
@@ -139,12 +158,16 @@ class Tenants:
     Args:
         ids: seeds of tenants that are created without one.
         clock: the time of the mock; by default, that of the machine.
+        open_to_any_keys: whether a key pair that no tenant has gets a tenant when a client shows it.
     """
 
-    def __init__(self, ids: Ids, clock: Clock | None = None) -> None:
+    def __init__(self, ids: Ids, clock: Clock | None = None, *, open_to_any_keys: bool = False) -> None:
         self._ids = ids
         self._clock = clock
+        self._open_to_any_keys = open_to_any_keys
         self._by_key: dict[str, Tenant] = {}
+        #: The key ids of the tenants that were made because a client showed their keys.
+        self._shown: set[str] = set()
         #: Called with each tenant that was created or removed.
         self.on_created: Callable[[Tenant], None] = lambda tenant: None
         self.on_removed: Callable[[Tenant], None] = lambda tenant: None
@@ -175,12 +198,24 @@ class Tenants:
         if bounds is not None:
             check_tenant_bounds(bounds)
         seed = self._ids.hex(32) if seed is None else _seed_text(seed)
+        return self._make(lines, settings or TenantSettings(), bounds or TenantBounds(), seed)
+
+    def _make(
+        self,
+        lines: tuple[str, ...],
+        settings: TenantSettings,
+        bounds: TenantBounds,
+        seed: str,
+        keys: tuple[str, str] | None = None,
+    ) -> Tenant:
         ids = Ids(seed)
         # The prefix shows a reader that these are not live keys.
-        api_key = f"mock_key_{ids.hex(24)}"
+        api_key, digits = f"mock_key_{ids.hex(24)}", ids.hex(32)
+        api_secret = f"mock_secret_{digits}"
+        if keys is not None:
+            api_key, api_secret = keys
         if api_key in self._by_key:
             raise ConfigError("another tenant of this mock has the same seed: remove it, or use another seed")
-        bounds = bounds or TenantBounds()
         clock = TenantClock(self._clock)
         journal = Journal(clock, most_entries=bounds.journal_entries, most_bytes=bounds.journal_bytes)
         clock.on_move = lambda what: journal.add(
@@ -188,14 +223,14 @@ class Tenants:
         )
         tenant = Tenant(
             api_key=Secret(api_key),
-            api_secret=Secret(f"mock_secret_{ids.hex(32)}"),
+            api_secret=Secret(api_secret),
             app_id=ids.hex(32),
             certificate=Secret(ids.hex(32)),
             seed=seed,
             clock=clock,
             journal=journal,
             lines=lines,
-            settings=settings or TenantSettings(),
+            settings=settings,
             bounds=bounds,
         )
         tenant.faults.on_applied = partial(_note_fault, journal)
@@ -233,9 +268,38 @@ class Tenants:
         tenant = self._by_key.get(api_key)
         return tenant if tenant is not None and tenant.api_secret.matches(api_secret) else None
 
+    def admit(self, api_key: str, api_secret: str) -> Tenant | None:
+        """The tenant of a key pair that a client shows, or None; a mock that is open to any keys makes one.
+
+        It makes at most 100, each with the lines, settings and bounds of the oldest tenant. Everything random of such
+        a tenant follows from its keys.
+        """
+        tenant = self.find(api_key, api_secret)
+        if tenant is not None or not self._open_to_any_keys:
+            return tenant
+        if api_key in self._by_key or len(self._shown) >= MOST_SHOWN:
+            return None
+        keys = (api_key, api_secret)
+        seed = f"keys {hashlib.sha256(repr(keys).encode()).hexdigest()}"
+        like = next(iter(self._by_key.values()), None)
+        if like is None:
+            tenant = self._make((DEFAULT_LINE,), TenantSettings(), TenantBounds(), seed, keys)
+        else:
+            tenant = self._make(like.lines, replace(like.settings), like.bounds, seed, keys)
+        self._shown.add(api_key)
+        return tenant
+
     def named(self, api_key: str) -> Tenant | None:
         """The tenant that a key id belongs to, without a check of the secret: for its journal, not for answers."""
         return self._by_key.get(api_key)
+
+    def of_token(self, text: str) -> tuple[Tenant, AccessToken] | None:
+        """The tenant that a valid bearer token belongs to, with the token; or None."""
+        for tenant in self._by_key.values():
+            token = tenant.access_token(text)
+            if token is not None:
+                return tenant, token
+        return None
 
     def all(self) -> tuple[Tenant, ...]:
         """Every tenant, oldest first."""
@@ -275,6 +339,7 @@ class Tenants:
             self._forget(tenant)
 
     def _forget(self, tenant: Tenant) -> None:
+        self._shown.discard(tenant.api_key.reveal())
         self._by_key.pop(tenant.api_key.reveal(), None)
         tenant.removed = True
         tenant.faults.close()

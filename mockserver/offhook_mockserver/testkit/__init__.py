@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
+
+from offhook_mockserver.extra import lazy_name as _lazy_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,25 +43,23 @@ __all__ = [
 ]
 
 _HOMES: Final[Mapping[str, str]] = {
-    "CallHandle": "testkit.calls",
-    "CalleeEnd": "callees.ends",
-    "CalleeHandle": "testkit.callee",
-    "ClockHandle": "testkit.clock",
-    "Faults": "tenants.faults",
-    "JournalHandle": "testkit.journal",
-    "MockHandle": "testkit.handle",
-    "MockOptions": "testkit.options",
-    "MomentCode": "callees.moments",
-    "NotFinished": "testkit.not_finished",
-    "NotVirtual": "testkit.virtual_guard",
-    "ScriptFailed": "testkit.not_finished",
-    "ServerThread": "testkit.server_thread",
-    "Started": "testkit.started",
-    "mock": "testkit.making",
+    "CallHandle": "offhook_mockserver.testkit.calls",
+    "CalleeEnd": "offhook_mockserver.callees.ends",
+    "CalleeHandle": "offhook_mockserver.testkit.callee",
+    "ClockHandle": "offhook_mockserver.testkit.clock",
+    "Faults": "offhook_mockserver.tenants.faults",
+    "JournalHandle": "offhook_mockserver.testkit.journal",
+    "MockHandle": "offhook_mockserver.testkit.handle",
+    "MockOptions": "offhook_mockserver.testkit.options",
+    "MomentCode": "offhook_mockserver.callees.moments",
+    "NotFinished": "offhook_mockserver.testkit.not_finished",
+    "NotVirtual": "offhook_mockserver.testkit.virtual_guard",
+    "ScriptFailed": "offhook_mockserver.testkit.not_finished",
+    "ServerThread": "offhook_mockserver.testkit.server_thread",
+    "Started": "offhook_mockserver.testkit.started",
+    "mock": "offhook_mockserver.testkit.making",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"offhook_mockserver.{_HOMES[name]}"), name)
+    return _lazy_name(__name__, name, _HOMES)

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Self
 
 from offhook.arguments import check_instance, check_seconds, check_text, wrong
 from offhook.errors import CallStateError
-from offhook.interfaces import mask
 from offhook.wording import nearest_name
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.callees.script import Script
 from offhook_mockserver.testkit.not_finished import NotFinished, ScriptFailed, why_not
+from offhook_mockserver.testkit.shown_number import shown_as
 from offhook_mockserver.testkit.specs import check_spec
+from offhook_mockserver.testkit.timeouts import idle_s, is_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -232,8 +233,8 @@ class CalleeHandle(CalleeScript):
         calls = self.calls
         if not calls:
             raise CallStateError(
-                f"callee.{question} is about a call, and {mask(self.number)} has not been called: wait for the call, "
-                "with callee.finished() or callee.answered()"
+                f"callee.{question} is about a call, and {shown_as(self.number)} has not been called: wait for the "
+                "call, with callee.finished() or callee.answered()"
             )
         return calls[-1]
 
@@ -272,19 +273,14 @@ class CalleeHandle(CalleeScript):
             pass
         return known() is True
 
-    def _idle_s(self) -> float:
-        """How long ago the last entry of the journal is, in seconds."""
-        tenant = self._scene.tenant
-        return max(0.0, tenant.clock.wall_s() - tenant.journal.entries[-1].wall_s) if tenant.journal.entries else 0.0
-
     def _failure(self, verb: str, limit_s: float) -> NotFinished:
         failed = next((started.error for started in self._scene.applications.failed()), None)
         calls, others = self._scene.bridge.call(lambda: (self._calls.to(self.number), self._calls.to()))
         message = why_not(self._scene, self.number, calls, others, verb, limit_s)
         script_failed = bool(calls) and bool(calls[-1].problem)
         kind = ScriptFailed if script_failed else NotFinished
-        about_time = failed is None and not script_failed
-        error = kind(message, about_time=about_time, idle_s=self._scene.bridge.call(self._idle_s))
+        about_time = not script_failed and (failed is None or is_timeout(failed))
+        error = kind(message, about_time=about_time, idle_s=idle_s(self._scene.tenant))
         error.__cause__ = failed
         return error
 

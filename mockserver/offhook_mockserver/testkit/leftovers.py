@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from offhook.interfaces import mask
 from offhook_mockserver.callees.steps.answering import NeverAnswer
 from offhook_mockserver.tenants.entry import EntryKind
 from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover
+from offhook_mockserver.testkit.shown_number import shown_as, shown_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,7 @@ def _calls_up(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
             who = "the callee has not answered, and the caller has not hung up"
         yield Leftover(
             "calls_up",
-            f"the call to {mask(call.to)} is still up: {who}. "
+            f"the call to {shown_as(call.to)} is still up: {who}. "
             "Let the application hang up before the test ends, or wait for it with callee.ended()",
         )
 
@@ -77,7 +77,7 @@ def _calls_up(handle: MockHandle, settled: bool) -> Iterator[Leftover]:
 def _failed(handle: MockHandle) -> Iterator[Leftover]:
     for call in handle.calls:
         if call.problem:
-            yield Leftover("scripts_failed", f"the script of the callee {mask(call.number)} failed: {call.problem}")
+            yield Leftover("scripts_failed", f"the script of the callee {shown_as(call.number)} failed: {call.problem}")
 
 
 def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
@@ -87,16 +87,23 @@ def _unfinished(handle: MockHandle) -> Iterator[Leftover]:
         if not callee.calls:
             yield Leftover(
                 "scripts_unfinished",
-                f"no call rang the callee {mask(callee.number)}, which has a script: {_why_uncalled(handle)}",
+                f"no call rang the callee {shown_as(callee.number)}, which has a script: "
+                f"{_why_uncalled(handle, callee.number)}",
             )
         elif callee.calls[-1].problem or (isinstance(callee.steps[-1], NeverAnswer) and not callee.calls[-1].over):
             continue  # found by others: a script that failed, and a call that still rings
         elif callee.unfinished:
             steps = ", then ".join(callee.unfinished[:3]) + (" and more" if len(callee.unfinished) > 3 else "")
-            yield Leftover("scripts_unfinished", f"the script of the callee {mask(callee.number)} did not end: {steps}")
+            yield Leftover(
+                "scripts_unfinished", f"the script of the callee {shown_as(callee.number)} did not end: {steps}"
+            )
 
 
-def _why_uncalled(handle: MockHandle) -> str:
+def _why_uncalled(handle: MockHandle, number: str) -> str:
+    written = {callee.number for callee in handle.callees}
+    others = sorted({shown_beside(call.number, number) for call in handle.calls if call.number not in written})
+    if others:
+        return f"the application called {', '.join(others)}, for which the test wrote no callee"
     running = next((started for started in handle.started if not started.done), None)
     if running is not None:
         return f"the test ended before {running.name} dialled it. Wait for it, for example with callee.ended()"
@@ -111,7 +118,7 @@ def _called_again(handle: MockHandle) -> Iterator[Leftover]:
         if callee.steps and len(callee.calls) > 1:
             yield Leftover(
                 "called_again",
-                f"{mask(callee.number)} was called {len(callee.calls)} times, and its script is for one call. "
+                f"{shown_as(callee.number)} was called {len(callee.calls)} times, and its script is for one call. "
                 "Each call rings a person: look for a retry, or a second start",
             )
 

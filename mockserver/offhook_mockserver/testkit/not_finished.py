@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import OffhookError, WaitTimeout
-from offhook.interfaces import mask
 from offhook.wording import describe
+from offhook_mockserver.testkit.shown_number import shown_as, shown_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,8 @@ class NotFinished(WaitTimeout):
     """A callee did not do in time what a test waited for, or cannot do it any more.
 
     Attributes:
-        about_time: whether a busy machine could have caused it; not if an application raised an error.
+        about_time: whether a busy machine could have caused it; not if the script failed, or if an application raised
+            an error other than a timeout.
         idle_s: for how long nothing had happened in the mock when the wait gave up, in seconds.
     """
 
@@ -59,17 +60,16 @@ def why_not(
         verb: what the test called.
         limit_s: how long it would have waited.
     """
-    who = mask(number)
-    lines = [*(_stuck(calls, who, verb, limit_s) if calls else _uncalled(scene, others, who, verb, limit_s))]
+    lines = [*(_stuck(calls, number, verb, limit_s) if calls else _uncalled(scene, others, number, verb, limit_s))]
     lines += _applications(scene)
     return "\n".join(lines)
 
 
-def _uncalled(scene: Scene, others: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -> Iterator[str]:
+def _uncalled(scene: Scene, others: tuple[CallHandle, ...], number: str, verb: str, limit_s: float) -> Iterator[str]:
     """Nothing has rung the callee's number."""
-    yield f"{verb}(): {who} was not called within {limit_s:g} s"
+    yield f"{verb}(): {shown_as(number)} was not called within {limit_s:g} s"
     if others:
-        yield f"  rung instead: {', '.join(sorted({mask(call.number) for call in others}))}"
+        yield f"  rung instead: {', '.join(sorted({shown_beside(call.number, number) for call in others}))}"
         return
     entries = scene.bridge.call(lambda: scene.tenant.journal.entries)[-_MOST_SHOWN:]
     if entries:
@@ -80,9 +80,9 @@ def _uncalled(scene: Scene, others: tuple[CallHandle, ...], who: str, verb: str,
         yield "  look at: does the application run, and does it read its settings from the environment at the test?"
 
 
-def _stuck(calls: tuple[CallHandle, ...], who: str, verb: str, limit_s: float) -> Iterator[str]:
+def _stuck(calls: tuple[CallHandle, ...], number: str, verb: str, limit_s: float) -> Iterator[str]:
     """The callee has been called."""
-    call = calls[-1]
+    call, who = calls[-1], shown_as(number)
     end, left = call.end, call.unfinished
     if call.problem:
         yield f"{verb}(): the script of the callee {who} failed: {call.problem}"

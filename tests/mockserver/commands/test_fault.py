@@ -134,7 +134,9 @@ def test_options_become_arguments() -> None:
 
 def test_the_names_are_printed_with_their_options() -> None:
     printed = run("names")
-    assert "lost_answer [--times] [--to]\n    The connection is reset before the answer's first byte." in printed
+    assert (
+        "lost_answer [--times] [--to] [--path]\n    The connection is reset before the answer's first byte." in printed
+    )
     assert "redirect --to-url [--status] [--times] [--to]" in printed
 
 

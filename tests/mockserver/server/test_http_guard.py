@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from starlette.responses import PlainTextResponse
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from offhook.plugin.manager import Plugins
 from offhook_mockserver.server import http_guard as guard
+from offhook_mockserver.server.asgi_transport import AsgiTransport
 from offhook_mockserver.server.http_connection import BoundedConnection
 from offhook_mockserver.server.socket_server import MockServer
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
 
 CALL = {"phoneNumber": "+14155550102", "fromNumber": "+18885550199"}
 PATHS = ["/facetime/start-call", "/relay", "/relay/join", "/anything", "/"]
@@ -105,6 +111,46 @@ def test_a_write_that_is_not_json_is_refused(media_type: str) -> None:
             headers = {**keys(mock), "content-type": media_type}
             refused(await client.post("/facetime/start-call", content=json.dumps(CALL), headers=headers), 415)
             assert not mock.tenant.calls
+
+    run(main)
+
+
+def test_a_write_without_a_body_needs_no_type() -> None:
+    """Sendblue's SDKs send a DELETE so."""
+
+    async def main() -> None:
+        async with server() as mock, httpx.AsyncClient(base_url=mock.url, trust_env=False) as client:
+            deleted = await client.delete("/v3/auth/tokens/none", headers=keys(mock))
+            assert deleted.status_code == 404
+            head = f"DELETE /v3/auth/tokens/none HTTP/1.1\r\nhost: 127.0.0.1:{mock.port}\r\nconnection: close\r\n"
+            for body in ("content-length: 0\r\n\r\n", "transfer-encoding: chunked\r\n\r\n0\r\n\r\n", "\r\n"):
+                assert (await raw(mock, f"{head}{body}".encode())).startswith(b"HTTP/1.1 401")
+            for body in ("content-length: 2\r\n\r\n{}", "transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n"):
+                assert (await raw(mock, f"{head}{body}".encode())).startswith(b"HTTP/1.1 415")
+            refused(await client.delete("/x", headers={"content-type": "text/plain"}), 415)
+            refused(await client.delete("/x", headers={"origin": "https://evil.example"}), 403)
+
+    run(main)
+
+
+@pytest.mark.fault("F44")
+def test_an_application_may_accept_other_and_longer_bodies_on_some_paths() -> None:
+    def accepted(scope: Scope) -> guard.AcceptedBody:
+        return guard.AcceptedBody("audio/wav", 100_000) if scope["path"] == "/clip" else guard.JSON_BODY
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        await PlainTextResponse(f"{len(message['body'])}")(scope, receive, send)
+
+    async def main() -> None:
+        made = guard.Guard(app, lambda: frozenset({"127.0.0.1:9"}), accepted=accepted)
+        async with httpx.AsyncClient(transport=AsgiTransport(made), base_url="http://127.0.0.1:9") as client:
+            wav, json_type = {"content-type": "audio/wav"}, {"content-type": "application/json"}
+            assert (await client.put("/clip", content=bytes(100_000), headers=wav)).text == "100000"
+            refused(await client.put("/clip", content=bytes(100_001), headers=wav), 413)
+            refused(await client.put("/clip", content=b"{}", headers=json_type), 415)
+            refused(await client.put("/other", content=bytes(100_000), headers=json_type), 413)
+            refused(await client.put("/other", content=b"x", headers=wav), 415)
 
     run(main)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/assumed.md").read_text(encoding="utf-8")
 #: These assume nothing about Sendblue.
-OUR_OWN = {"webhook_url", "keep_audio_s"}
+OUR_OWN = {"webhook_url", "keep_audio_s", "lenient"}
 
 
 def rows() -> dict[str, list[str]]:

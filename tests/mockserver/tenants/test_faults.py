@@ -184,7 +184,9 @@ def test_every_fault_has_a_summary_and_its_limits() -> None:
         "status": False,
         "times": False,
         "to": False,
+        "path": False,
     }
+    assert "path" not in arguments_of("malformed_grant")
 
 
 @pytest.mark.parametrize("value", [True, [1], 10**50, 1.5])

@@ -10,7 +10,6 @@ import pytest
 from tests.mockserver.testkit.test_mock import NUMBER, OTHER, bot
 
 from offhook.errors import ConfigError, OffhookError, SourceError
-from offhook.interfaces import mask
 from offhook_mockserver.callees.speech import CLIPS
 from offhook_mockserver.faces.control.api import document_of
 from offhook_mockserver.server import Answer, EntryKind, HangUp, Say, Script, ScriptError
@@ -53,9 +52,9 @@ def test_callees_of_a_file_are_as_strict_as_those_of_verbs(offhook: MockHandle, 
         callees[OTHER].finished()
     assert offhook.run(bot(NUMBER)) == "completed"
     assert [(name, what.partition(",")[0]) for name, what in left(offhook)] == [
-        ("scripts_unfinished", f"the script of the callee {mask(NUMBER)} did not end: step 3: listens until the caller "
+        ("scripts_unfinished", f"the script of the callee {NUMBER} did not end: step 3: listens until the caller "
          "sends a tone of 1000 Hz (began 0.2 s after the answer)"),
-        ("called_again", f"{mask(OTHER)} was called 2 times"),
+        ("called_again", f"{OTHER} was called 2 times"),
     ]  # fmt: skip
     assert offhook.journal.search(text="its callee says hello, and hangs up")
 

@@ -14,9 +14,9 @@ import pytest
 
 from offhook import CallPolicy, Phone
 from offhook.errors import CallStateError, ConfigError, NumberRejected, StartAmbiguous, WaitTimeout
-from offhook.interfaces import mask
 from offhook_mockserver.server import NotSeen, ScriptError, TenantSettings
 from offhook_mockserver.testkit import CalleeEnd, MockHandle, MockOptions, MomentCode, NotFinished, mock
+from offhook_mockserver.testkit.leftovers import leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,8 +122,7 @@ def test_not_finished_says_in_which_step_and_what_was_heard(offhook: MockHandle)
         callee.finished(timeout_s=10)
     lines = failed.value.message.splitlines()
     assert (
-        lines[0]
-        == f"finished(): the call to {mask(NUMBER)} is over (caller hung up), before the callee had done its script"
+        lines[0] == f"finished(): the call to {NUMBER} is over (caller hung up), before the callee had done its script"
     )
     assert "it waited in: step 2: listens until" in failed.value.message
     assert "not done: step 3: says tone:600,1" in failed.value.message
@@ -139,8 +138,32 @@ def test_not_called_says_what_reached_the_mock(offhook: MockHandle) -> None:
     with pytest.raises(NotFinished, match="no request has reached the mock"):
         callee.finished(timeout_s=0.02)
     offhook.start(bot(OTHER))
-    with pytest.raises(NotFinished, match=rf"rung instead: {re.escape(mask(OTHER))}"):
+    with pytest.raises(NotFinished, match=rf"rung instead: {re.escape(OTHER)}\n"):
         callee.answered(timeout_s=10)
+
+
+@pytest.mark.parametrize(
+    ("number", "dialled", "said", "instead"),
+    [
+        (NUMBER, "+14155650123", NUMBER, "+1415•••0123"),
+        (
+            *("+14155650123", "+14155660123", "+1415•••0123"),
+            "+1415•••0123 (another number: it differs in the masked digits)",
+        ),
+    ],
+)
+def test_a_misdialled_digit_shows_although_numbers_of_persons_are_masked(
+    number: str, dialled: str, said: str, instead: str
+) -> None:
+    with mock(virtual=True) as handle:
+        callee = handle.callee(number).answers()
+        handle.start(bot(dialled))
+        with pytest.raises(NotFinished) as failed:
+            callee.finished(timeout_s=10)
+        lines = failed.value.message.splitlines()
+        assert lines[:2] == [f"finished(): {said} was not called within 10 s", f"  rung instead: {instead}"]
+        (left,) = [found for found in leftovers(handle) if found.allowance == "scripts_unfinished"]
+        assert f"no call rang the callee {said}, which has a script: the application called {instead}, " in left.what
 
 
 @both

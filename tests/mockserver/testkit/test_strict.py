@@ -195,13 +195,13 @@ def test_what_is_left_in_the_mock_fails_the_test_and_is_named(pytester: pytest.P
         [
             "*ERROR at teardown of test_call_up _*",
             "the test passed, and left this behind:",
-            "  the call to +1415•••0123 is still up: the callee has answered, and neither side has hung up. *",
+            "  the call to +14155550123 is still up: the callee has answered, and neither side has hung up. *",
             "If that is intended, mark the test @pytest.mark.offhook(allow=['calls_up']).",
             "*offhook: what happened*",
             "*ERROR at teardown of test_script_unfinished _*",
-            "  the script of the callee +1415•••0123 did not end: *waits 1 s*",
+            "  the script of the callee +14155550123 did not end: *waits 1 s*",
             "*ERROR at teardown of test_never_rung _*",
-            "  no call rang the callee +1415•••0142, which has a script: *",
+            "  no call rang the callee +14155550142, which has a script: *",
             "*ERROR at teardown of test_task[[]False[]] _*",
             "  task renewal, running sleep, waits at *",
             "*ERROR at teardown of test_fault_unused _*",
@@ -216,7 +216,7 @@ def test_what_is_left_in_the_mock_fails_the_test_and_is_named(pytester: pytest.P
             "  lost_answer: *: applied 0 times",
             "*test_failure_is_not_hidden*",
             "*When the test failed:*",
-            "  no call rang the callee +1415•••0142, which has a script: *",
+            "  no call rang the callee +14155550142, which has a script: *",
         ]
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 
 from offhook_mock_pytest.void import EXIT_VOID
@@ -46,6 +48,8 @@ def stall(offhook_mock):
 """
 
 TESTS = """
+import asyncio
+import subprocess
 import unittest
 
 import pytest
@@ -112,6 +116,60 @@ def test_something_else(offhook_mock, runs, stall):
     assert runs == 0
 
 
+class ReadTimeout(Exception):  # as httpx has it
+    pass
+
+
+@pytest.mark.parametrize(
+    "error",
+    [subprocess.TimeoutExpired("app", 5), TimeoutError(), ReadTimeout(), ExceptionGroup("", [TimeoutError()])],
+    ids=["process", "python", "library", "group"],
+)
+def test_time(offhook_mock, runs, stall, error):
+    stall()
+    raise error
+
+
+def test_run(offhook_mock, runs, stall):
+    stall()
+    offhook_mock.run(asyncio.sleep(10), timeout_s=0)
+
+
+def test_asked(offhook_mock, runs, stall):
+    stall()
+    offhook_mock.run(late())
+
+
+def test_hangs(offhook_mock, runs, stall):
+    stall()
+    offhook_mock.clock.advance(1)  # which is the last entry of the journal
+    offhook_mock.tenant.clock._ahead_s += 10 + runs / 10
+    raise subprocess.TimeoutExpired("app", 5)
+
+
+def test_any_error_once(offhook_mock, runs, stall):
+    stall()
+    if runs == 1:
+        [][0]
+
+
+def test_any_error_elsewhere(offhook_mock, runs, stall):
+    stall()
+    if runs == 1:
+        [][0]
+    [][1]
+
+
+async def late():
+    raise TimeoutError
+
+
+def test_late_application(offhook_mock, runs, stall):
+    stall()
+    started = offhook_mock.start(late())
+    offhook_mock.callee().finished(timeout_s=1)
+
+
 async def failing():
     raise ValueError("of the application")
 
@@ -141,11 +199,12 @@ class TestOfUnittest(unittest.TestCase):
 
 def test_runs():
     counts = {name: RUNS.count(name) for name in RUNS}
-    for name in ("test_explained", "test_same_each_time", "test_same_figure_elsewhere"):
-        assert counts.pop(name) == 3
-    assert counts.pop("test_wait") == counts.pop("test_verdict") == counts.pop("test_method") == 3
-    assert counts.pop("test_first_run_alone") == 2
-    assert set(counts.values()) == {1}
+    repeated = {name for name, count in counts.items() if count == 2}
+    assert repeated == {"test_first_run_alone", "test_any_error_once"}
+    once = {name for name, count in counts.items() if count == 1}
+    not_void = ["application", "not_about_time", "not_explained", "quiet_machine", "virtual"]
+    assert sorted(once) == [f"test_{name}" for name in not_void]
+    assert max(counts.values()) == 3
 """
 
 
@@ -168,6 +227,16 @@ def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_s
             "test_it.py::test_quiet_machine FAILED*",
             "test_it.py::test_not_about_time FAILED*",
             "test_it.py::test_something_else FAILED*",
+            "test_it.py::test_time?process? VOID*",
+            "test_it.py::test_time?python? VOID*",
+            "test_it.py::test_time?library? VOID*",
+            "test_it.py::test_time?group? VOID*",
+            "test_it.py::test_run VOID*",
+            "test_it.py::test_asked VOID*",
+            "test_it.py::test_hangs FAILED*",
+            "test_it.py::test_any_error_once PASSED*",
+            "test_it.py::test_any_error_elsewhere VOID*",
+            "test_it.py::test_late_application VOID*",
             "test_it.py::test_application FAILED*",
             "test_it.py::test_virtual FAILED*",
             "test_it.py::TestOfUnittest::test_method VOID*",
@@ -175,19 +244,22 @@ def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_s
             "This run is not void: the mock's loop stood still for 0.07 s in all, which does not explain 0.30 s.",
             "*offhook: not void*",
             "Each of 3 runs failed at test_it.py:* in test_same_each_time, off by about as much: 0.05, 0.05, 0.05 s. *",
+            "Each of 3 runs failed at test_it.py:* in test_something_else, with AssertionError. *",
+            "Each of 3 runs failed at test_it.py:* in test_hangs, off by about as much: 10.*, 10.*, 10.* s. *",
             "*offhook: runs that say nothing about the application*",
             "VOID test_it.py::test_explained: *",
             "VOID test_it.py::test_same_figure_elsewhere: *",
             "VOID test_it.py::test_wait: the mock's loop stood still for 34 ms (the machine was busy*); run 3 times",
-            "  its last run failed at test_it.py:38, for whatever reason, with NotFinished: finished(): *",
+            "  its last run failed at test_it.py:40, for whatever reason, with NotFinished: finished(): *",
             "VOID test_it.py::test_verdict: *",
-            "  its last run failed at test_it.py:43, for whatever reason, with AssertionError: *",
+            "  its last run failed at test_it.py:45, for whatever reason, with AssertionError: *",
             "silence_after(1) is false",
             "  expected: silence",
             "VOID test_it.py::TestOfUnittest::test_method: *",
-            "  its last run failed at test_it.py:91, for whatever reason, with AssertionError: *",
+            "  its last run failed at test_it.py:147, for whatever reason, with AssertionError: *",
             "repeated test_it.py::test_first_run_alone: run 2 times*",
-            "*7 failed, 2 passed, 5 void*",
+            "repeated test_it.py::test_any_error_once: run 2 times*",
+            "*8 failed, 3 passed, 13 void*",
         ]
     )
 
@@ -228,11 +300,59 @@ def test_reports_cross_xdist(pytester: pytest.Pytester) -> None:
             "Real time, seed *",
             "Timeline, journal, audio, picture, *: *offhook-artifacts/*/test_it-test_quiet_machine-*",
             "VOID test_it.py::test_wait: *; run 3 times",
-            "  its last run failed at test_it.py:38, for whatever reason, with NotFinished: finished(): *",
+            "  its last run failed at test_it.py:40, for whatever reason, with NotFinished: finished(): *",
             "  >       offhook_mock.callee().finished(timeout_s=0)",
             "  E *finished(): *was not called within 0 s",
             "*offhook: what happened*",
             "Beware: the mock's loop stood still for 34 ms *",
             "*1 failed, 1 void*",
+        ]
+    )
+
+
+#: What the kit uses of pytest-rerunfailures, which runs a failed test again, twice here. The project does not install
+#: it, since every run of pytest would load it.
+RERUNS = """
+from _pytest.runner import runtestprotocol
+
+
+def get_reruns_count(item):
+    return 2
+
+
+def pytest_runtest_protocol(item, nextitem):
+    for attempt in range(3):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        failed = any(report.failed for report in reports)
+        for report in reports:
+            if report.failed and attempt < 2:
+                report.outcome = "rerun"
+            item.ihook.pytest_runtest_logreport(report=report)
+        if not failed:
+            break
+    return True
+
+
+def pytest_report_teststatus(report):
+    if report.outcome == "rerun":
+        return "rerun", "R", ("RERUN", {"yellow": True})
+"""
+
+
+def test_a_plugin_that_runs_failed_tests_again_does_so_and_its_runs_may_be_void(pytester: pytest.Pytester) -> None:
+    real = importlib.util.find_spec("pytest_rerunfailures") is not None
+    hook = (
+        "import reruns\n\n\ndef pytest_configure(config):\n    config.pluginmanager.register(reruns, 'rerunfailures')\n"
+    )
+    pytester.makeconftest(CONFTEST if real else f"{CONFTEST}\n\n{hook}")
+    pytester.makepyfile(test_it=TESTS, reruns=RERUNS)
+    options = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--offhook-artifacts=off"]
+    chosen = "test_first_run_alone or test_verdict or test_quiet_machine or test_something_else"
+    result = pytester.runpytest_inprocess(*options, *(["--reruns=2"] if real else []), "-k", chosen)
+    result.stdout.fnmatch_lines(
+        [
+            "VOID test_it.py::test_verdict: *; run 3 times",
+            "repeated test_it.py::test_first_run_alone: run 2 times*",
+            "*2 failed, 1 passed, * 1 void, 4 rerun*",
         ]
     )

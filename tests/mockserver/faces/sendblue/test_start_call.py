@@ -200,11 +200,10 @@ def test_a_bad_request_is_400_and_says_what_is_wrong(body: bytes, named: str) ->
 @pytest.mark.parametrize(
     ("method", "path", "nearest"),
     [
-        ("GET", "/facetime/start-call", "POST /facetime/start-call"),
         ("POST", "/api/facetime/start-call", "POST /facetime/start-call"),
         ("POST", "/facetime/startCall", "POST /facetime/start-call"),
         ("POST", "/facetime/start-call/", "POST /facetime/start-call"),
-        ("GET", "/api/lines", "'GET /api/lines', which is documented, but not mocked yet"),
+        ("GET", "/api/line", "the nearest documented route is GET /api/lines"),
         ("GET", "/", "the nearest documented route is"),
         ("PATCH", "/%0d%0aset-cookie: x", "the nearest documented route is"),
     ],

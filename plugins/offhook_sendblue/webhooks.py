@@ -128,11 +128,12 @@ class WebhookReceiver:
         self._timeout_s = check_seconds(timeout_s, "timeout_s")
         self._most_age_s = check_seconds(most_age_s, "most_age_s")
         self._clock = Environment(clock=clock).clock  # which checks it
+        most = check_whole(most_waiting, "most_waiting", least=1, unit="events")
+        handler_timeout_s = check_seconds(handler_timeout_s, "handler_timeout_s")
         self._queue: EventQueue | None = None
         if on_event is not None:
             check_function(on_event, "on_event", ("an event",), may_be_async=True)
-            most = check_whole(most_waiting, "most_waiting", least=1, unit="events")
-            self._queue = EventQueue(on_event, most, check_seconds(handler_timeout_s, "handler_timeout_s"))
+            self._queue = EventQueue(on_event, most, handler_timeout_s)
         #: Hashes of the events that came, the oldest first.
         self._seen: OrderedDict[bytes, None] = OrderedDict()
         self._logged: set[str] = set()

@@ -20,6 +20,7 @@ from offhook_mockserver.testkit import (
     NotFinished,
     ScriptFailed,
     Started,
+    WebhooksHandle,
 )
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ same. The report of a failed test prints it. To try other draws, return `MockOpt
 """
 #: In the order in which a test meets them.
 KINDS: Final[tuple[type[object], ...]] = (
-    *(MockHandle, CalleeHandle, CallHandle, JournalHandle, ClockHandle, Started, MockOptions),
+    *(MockHandle, CalleeHandle, CallHandle, JournalHandle, WebhooksHandle, ClockHandle, Started, MockOptions),
     *(NotFinished, ScriptFailed, CalleeEnd, MomentCode),
 )
 #: What only the plugin of pytest uses.

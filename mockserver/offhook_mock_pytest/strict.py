@@ -37,8 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         f"{MARKER}(allow=[...]): what this test may leave behind, by name: calls_up, scripts_unfinished, "
-        "scripts_failed, called_again, unexpected_requests, faults_unused, applications, refused, exceptions, tasks, "
-        "threads, sockets, processes (offhook_mock)",
+        "scripts_failed, called_again, unexpected_requests, webhooks_undelivered, faults_unused, applications, "
+        "refused, exceptions, tasks, threads, sockets, processes (offhook_mock)",
     )
     config.addinivalue_line(
         "markers", f"{MARKER}(keep_audio_s=...): how much sound of its calls this test keeps, in seconds (offhook_mock)"
@@ -192,7 +192,7 @@ class Watch:
         if handle is None:
             return
         from offhook_mockserver.testkit.leaks import task_leak
-        from offhook_mockserver.testkit.leftovers import await_calls, leftovers, refusals
+        from offhook_mockserver.testkit.leftovers import await_calls, await_webhooks, leftovers, refusals
 
         if not self.passed or not self.ended:  # what it left behind would hide why
             return
@@ -202,6 +202,8 @@ class Watch:
         application = next((started.error for started in handle.failed_applications()), None)
         if not may_stay and application is None:
             await_calls(handle)
+        if application is None and "webhooks_undelivered" not in self._allowed:
+            await_webhooks(handle)
         self._found = self._not_allowed(handle.on_loop(lambda: leftovers(handle)))
         if self._found or application is not None:
             self.story = report_failed(self._item, handle, self.since_s, application)

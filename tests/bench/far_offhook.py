@@ -25,6 +25,8 @@ from offhook_wire.access_token import mint
 from offhook_wire.pcm_protocol import PCM_PATH
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.routing import BaseRoute
 
     from offhook_mockserver.rooms.member import RoomEvent
@@ -42,7 +44,7 @@ class Relay:
 
     def __init__(self) -> None:
         self.voices: list[Voice] = []
-        self.commands = {"open": self.open}
+        self.commands: dict[str, Callable[..., Awaitable[object]]] = {"open": self.open}
         self._clock = SystemClock()
         self._ids = Ids()
         self._rooms = Rooms(self._clock, self._ids)

@@ -32,6 +32,7 @@ from tests.bench import (
     relay_rows,
     setup_rows,
     virtual_rows,
+    webhook_rows,
 )
 from tests.bench.method import HAS_PROC, progress
 from tests.bench.table import Row, as_json, as_text, exit_code
@@ -52,6 +53,7 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("K6",): virtual_rows.measure,
     ("K7",): kit_rows.measure_stories,
     ("L1",): lines_rows.measure,
+    ("W1",): webhook_rows.measure,
     ("A1", "A3"): agora_rows.measure,
     ("A4",): agora_rows.measure_set_up,
     ("A2",): agora_delay_rows.measure,
@@ -61,8 +63,8 @@ _IDS: Final = tuple(name for names in SETS for name in names)
 
 
 def place(name: str) -> tuple[int, int]:
-    """Where a row stands in the table: by its number, G9m after G9; G, the test kit (K), the API (L), Agora (A)."""
-    return "GKLA".index(name[0]), int(re.findall("[0-9]+", name)[0])
+    """Where a row stands in the table: by its number, G9m after G9; G, the kit (K), the API (L, W), then Agora (A)."""
+    return "GKLWA".index(name[0]), int(re.findall("[0-9]+", name)[0])
 
 
 def _wanted(text: str) -> list[str]:

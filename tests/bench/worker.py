@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: Each role lives in a module of its own library, so that the bare ones do not load offhook's plugins or the mock.
 ROLES: Final = {
     "offhook-relay": "tests.bench.far_offhook:Relay",
+    "offhook-webhooks": "tests.bench.far_webhooks:WebhookRelay",
+    "webhook-receiver": "tests.bench.far_webhooks:Receiver",
     "offhook-calls": "tests.bench.near_offhook:Calls",
     "offhook-legs": "tests.bench.near_offhook:Legs",
     "offhook-pairs": "tests.bench.near_offhook:Pairs",

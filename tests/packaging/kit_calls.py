@@ -6,7 +6,7 @@ An argument that is ``...`` is left out, and the call is not made: what waits re
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from offhook.plugin import Plugins
 from offhook_mockserver.server import EntryKind, TenantBounds, TenantSettings
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     #: What is called, and valid arguments.
     Valid = tuple[Callable[..., object], dict[str, object]]
 
+_URL: Final = "https://app.example/hooks"
+
 
 def kit_calls(handle: MockHandle, in_process: InProcessMock, server: MockServer) -> dict[str, Valid]:
     """The calls by their names."""
@@ -30,6 +32,9 @@ def kit_calls(handle: MockHandle, in_process: InProcessMock, server: MockServer)
 def _handles(handle: MockHandle) -> dict[str, Valid]:
     callee, journal, clock = handle.callee(), handle.journal, handle.clock
     started = handle.start(_forever())
+    webhooks = handle.webhooks
+    webhooks.register(_URL, type="call_log")
+    (delivery,) = webhooks.send("call_log", {})
     limit: dict[str, object] = {"timeout_s": ...}
 
     def run(**arguments: Any) -> object:
@@ -65,6 +70,13 @@ def _handles(handle: MockHandle) -> dict[str, Valid]:
         "ServerThread.__init__": (ServerThread, {"plugins": Plugins()}),
         "Started.aresult": (started.aresult, limit),
         "Started.result": (started.result, limit),
+        "WebhooksHandle.await_for": (webhooks.await_for, limit),
+        "WebhooksHandle.deliver_to": (webhooks.deliver_to, {"app": _app, "url": _URL}),
+        "WebhooksHandle.inbound_call": (webhooks.inbound_call, {"from_number": "+14155550124"}),
+        "WebhooksHandle.register": (webhooks.register, {"url": _URL, "type": "call_log"}),
+        "WebhooksHandle.replay": (webhooks.replay, {"delivery": delivery}),
+        "WebhooksHandle.send": (webhooks.send, {"type": "call_log", "event": {}}),
+        "WebhooksHandle.wait_for": (webhooks.wait_for, limit),
         "mock": (mock, {}),
     }
 
@@ -84,6 +96,10 @@ def _faults(handle: MockHandle) -> dict[str, Valid]:
         "Faults.huge": (faults.huge, {}),
         "Faults.join_never_answers": (faults.join_never_answers, {}),
         "Faults.kick": (faults.kick, {}),
+        "Faults.doubled_webhooks": (faults.doubled_webhooks, {}),
+        "Faults.late_webhooks": (faults.late_webhooks, {"by_s": 1}),
+        "Faults.lost_webhooks": (faults.lost_webhooks, {}),
+        "Faults.reordered_webhooks": (faults.reordered_webhooks, {}),
         "Faults.lost_answer": (faults.lost_answer, {}),
         "Faults.lost_request": (faults.lost_request, {}),
         "Faults.malformed_grant": (faults.malformed_grant, {"flaw": "missing agora"}),
@@ -118,6 +134,10 @@ def _tenants(in_process: InProcessMock, server: MockServer) -> dict[str, Valid]:
         "Tenants.remove": (tenants.remove, {"tenant": tenants.create()}),
         "Tenants.restore": (tenants.restore, {"document": tenant.export()}),
     }
+
+
+async def _app(scope: object, receive: object, send: object) -> None:
+    """An ASGI application that does not answer."""
 
 
 async def _forever() -> None:

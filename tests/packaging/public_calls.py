@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from offhook_mockserver.tenants.fault_register import CallLimits, ExchangeLimits, RequestLimits
 from offhook_mockserver.testkit.journal import Search
+from offhook_mockserver.testkit.webhooks import WebhookSearch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -105,6 +106,7 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "Environment.as_written": "parts ask for a name of their own",
     "Environment.problem_with": "parts ask for a name of their own",
     "FarMember.": _INSIDE,
+    "Delivery.": _MADE,
     "Fault.": _MADE,
     "Faults.__init__": _MADE,
     "Faults.applied": _INSIDE,
@@ -203,6 +205,7 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "VirtualLoop.run_in_executor": "asyncio's",
     "VirtualLoop.shutdown_default_executor": "asyncio's",
     "WebhookReported.": _MADE,
+    "WebhooksHandle.__init__": _MADE,
     "e164": "it raises NumberRejected for every number that is not one; its other argument is for messages",
     "entry_document": _STORES,
     "frames_in": _ARITHMETIC,
@@ -253,7 +256,7 @@ EXCEPT: Final[Mapping[str, str]] = {
 
 #: What ``**arguments: Unpack[...]`` stands for.
 _UNPACKED: Final[Mapping[str, type]] = {
-    f"Unpack[{kind.__name__}]": kind for kind in (CallLimits, ExchangeLimits, RequestLimits, Search)
+    f"Unpack[{kind.__name__}]": kind for kind in (CallLimits, ExchangeLimits, RequestLimits, Search, WebhookSearch)
 }
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import enum
 import importlib
 import inspect
+import ipaddress
 import logging
 import pathlib
 import pkgutil
@@ -67,7 +68,15 @@ CONSTANT = (
         types.UnionType,
         types.GenericAlias,
     ),
-    *(range, types.MemberDescriptorType, types.GetSetDescriptorType, types.WrapperDescriptorType, property),
+    *(
+        ipaddress.IPv4Network,
+        ipaddress.IPv6Network,
+        range,
+        types.MemberDescriptorType,
+        types.GetSetDescriptorType,
+        types.WrapperDescriptorType,
+        property,
+    ),
     *(typing.TypeVar, typing.TypeVarTuple, logging.Logger, pluggy.HookspecMarker, pluggy.HookimplMarker),
     *(pytest.StashKey, FixtureFunctionDefinition),
     *(Kind, Field, Fields, Routes),  # what an API accepts, declared once and never changed

@@ -63,6 +63,15 @@ def serve_command(
         bool,
         typer.Option("--open", help="Accept any API keys: each pair has lines and calls of its own; at most 100."),
     ] = False,
+    webhook_hosts: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--webhook-host",
+            metavar="HOST",
+            help="Post webhooks to HOST as well, a name, an address or a network; else to this machine alone. Several "
+            "are given with the option repeated.",
+        ),
+    ] = None,
 ) -> None:
     """Run a mock of Sendblue and of the channel behind it, with callees who answer, talk and hang up.
 
@@ -82,6 +91,7 @@ def serve_command(
         scripts=loaded,
         lenient=lenient,
         open_to_any_keys=open_to_any_keys,
+        webhook_hosts=tuple(webhook_hosts or ()),
     )
     if context.invoked_subcommand is not None:
         context.obj = options

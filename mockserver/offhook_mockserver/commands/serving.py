@@ -36,6 +36,7 @@ class MockOptions:
         scripts: scripts of callees by number, for those that are not in the table or differ from it.
         lenient: whether the API accepts placeholders, and answers operations of which it keeps no state.
         open_to_any_keys: whether any key pair that a client shows gets a tenant.
+        webhook_hosts: where webhooks may be posted beside this machine.
     """
 
     port: int = 0
@@ -45,6 +46,7 @@ class MockOptions:
     scripts: Mapping[str, Script] = field(default_factory=dict[str, "Script"])
     lenient: bool = False
     open_to_any_keys: bool = False
+    webhook_hosts: tuple[str, ...] = ()
 
 
 @contextlib.asynccontextmanager
@@ -72,6 +74,7 @@ async def running(
         recordings=options.recordings,
         tenant=TenantSettings(lenient=options.lenient),
         open_to_any_keys=options.open_to_any_keys,
+        webhook_hosts=options.webhook_hosts,
     )
     async with MockServer(settings, on_event=show, script_for=with_scripts(options.scripts)) as server:
         with contextlib.ExitStack() as stack:

@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.journal import Journal, NotSeen
     from offhook_mockserver.tenants.settings import BridgeJoins, ErrorBody, TenantBounds, TenantSettings
     from offhook_mockserver.tenants.tenant import Tenant
+    from offhook_mockserver.tenants.webhook_types import WebhookType
+    from offhook_mockserver.tenants.webhooks.delivery import Delivery, DeliveryState
 
 __all__ = [
     "CLIPS",
@@ -75,6 +77,8 @@ __all__ = [
     "ComeBack",
     "Condition",
     "Decline",
+    "Delivery",
+    "DeliveryState",
     "Drop",
     "Echo",
     "Entry",
@@ -118,6 +122,7 @@ __all__ = [
     "Unreachable",
     "Voicemail",
     "Wait",
+    "WebhookType",
     "load_scripts",
     "sendblue_openapi",
 ]
@@ -180,6 +185,9 @@ _HOMES: Final[Mapping[str, str]] = {
     "GrantFlaw": _EFFECTS,
     "MediaDirection": _EFFECTS,
     "TokenFlaw": _EFFECTS,
+    "WebhookType": "offhook_mockserver.tenants.webhook_types",
+    "Delivery": "offhook_mockserver.tenants.webhooks.delivery",
+    "DeliveryState": "offhook_mockserver.tenants.webhooks.delivery",
     "Journal": "offhook_mockserver.tenants.journal",
     "NotSeen": "offhook_mockserver.tenants.journal",
 }

@@ -33,11 +33,12 @@ from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
 from offhook_mockserver.tenants.settings import check_tenant_settings
 from offhook_mockserver.tenants.tenant import Tenants, check_tenant, mint_token
+from offhook_mockserver.tenants.webhooks.dispatcher import Dispatcher
 from offhook_wire.relay_protocol import Refusal, RefusalAnswer
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from starlette.requests import Request
@@ -75,6 +76,8 @@ class Mock:
             dialled, if that is in this process, and as a refusal with HTTP 422 elsewhere; nothing rings.
         on_event: called with each event of a call.
         open_to_any_keys: whether a key pair that no tenant has gets a tenant when a client shows it; 100 at most.
+        webhook_hosts: where webhooks may be posted beside this machine: names, addresses, and networks such as
+            ``192.168.1.0/24``. A listed name may be reached at public addresses and at listed ones.
 
     Raises:
         ConfigError: an argument is of the wrong type.
@@ -86,6 +89,7 @@ class Mock:
         calls: starts and owns calls.
         control_token: what programs need to control it over HTTP, see `faces/control`.
         entrance: whether a fault refuses connections.
+        dispatcher: delivers the webhooks of all tenants.
         app: its whole HTTP interface as an ASGI application, guard included.
     """
 
@@ -101,6 +105,7 @@ class Mock:
         script_for: Callable[[str], Script] = script_for,
         on_event: Callable[[CallEvent], None] = lambda event: None,
         open_to_any_keys: bool = False,
+        webhook_hosts: Sequence[str] = (),
     ) -> None:
         shared = Environment(clock=clock, ids=ids)  # which checks them
         if plugins is not None:
@@ -118,7 +123,10 @@ class Mock:
         self.control_token: Secret = Secret(f"mock_control_{Ids().hex(48)}")
         self.entrance: Entrance = Entrance()
         self.rooms: Rooms = Rooms(self.clock, self.ids, limit=_MOST_CHANNELS)
-        self.tenants: Tenants = Tenants(self.ids, self.clock, open_to_any_keys=open_to_any_keys)
+        self.dispatcher: Dispatcher = Dispatcher(webhook_hosts)
+        self.tenants: Tenants = Tenants(
+            self.ids, self.clock, open_to_any_keys=open_to_any_keys, dispatcher=self.dispatcher
+        )
         self.tenants.on_created = self._created
         self.tenants.on_removed = lambda removed: self.rooms.forget_app_id(removed.app_id)
         self.tenant: Tenant = self.tenants.create(settings=tenant, bounds=bounds)
@@ -208,6 +216,7 @@ class Mock:
         """End all calls and finish their recordings. Idempotent and bounded."""
         try:
             await self.calls.aclose()
+            await self.dispatcher.aclose()
         finally:
             self.rooms.close_all()
 

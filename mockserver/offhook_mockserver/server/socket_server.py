@@ -23,6 +23,7 @@ from offhook_mockserver.server.loop_server import LoopServer
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.server.mock import Mock
 from offhook_mockserver.tenants.settings import check_tenant_bounds, check_tenant_settings
+from offhook_mockserver.tenants.webhooks.targets import check_webhook_hosts
 from offhook_wire.pcm_protocol import PCM_PATH
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class MockSettings:
         tenant: how calls of its first tenant behave.
         bounds: how much its first tenant may use.
         open_to_any_keys: whether a key pair that no tenant has gets a tenant when a client shows it; 100 at most.
+        webhook_hosts: where webhooks may be posted beside this machine; see `Mock`.
 
     Raises:
         ConfigError: one of them is of the wrong type, or the port is not one.
@@ -64,6 +66,7 @@ class MockSettings:
     tenant: TenantSettings | None = None
     bounds: TenantBounds | None = None
     open_to_any_keys: bool = False
+    webhook_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_whole(self.port, "port", least=0, most=65_535)
@@ -74,6 +77,7 @@ class MockSettings:
         if self.bounds is not None:
             check_tenant_bounds(self.bounds)
         check_flag(self.open_to_any_keys, "open_to_any_keys")
+        object.__setattr__(self, "webhook_hosts", check_webhook_hosts(self.webhook_hosts))
 
 
 class MockServer(Mock):
@@ -110,6 +114,7 @@ class MockServer(Mock):
             script_for=script_for,
             on_event=on_event,
             open_to_any_keys=self.settings.open_to_any_keys,
+            webhook_hosts=self.settings.webhook_hosts,
         )
         self._door = LazyDoor(self.rooms, self.clock, self.ids)
         self._pcm_door = PcmDoor(self.rooms, self.ids)
@@ -150,6 +155,7 @@ class MockServer(Mock):
             await self._door.settled()
             async with asyncio.timeout(_STOP_TIMEOUT_S):
                 await self.calls.aclose()
+                await self.dispatcher.aclose()
                 await self._door.aclose()
                 await self._pcm_door.aclose()
         except TimeoutError:

@@ -17,8 +17,8 @@ from offhook_mockserver.callees.script_source import script_from
 from offhook_mockserver.callees.voice import load_speech
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.call import MockCall
+from offhook_mockserver.tenants.call_events import call_ended
 from offhook_mockserver.tenants.call_faults import CallFaults
-from offhook_mockserver.tenants.call_log import CallLogs
 from offhook_mockserver.tenants.call_notes import CallNotes
 from offhook_mockserver.tenants.entry import clean_text
 from offhook_mockserver.tenants.settings import BridgeJoins
@@ -73,7 +73,6 @@ class Calls:
         self._script_for = script_for
         self._speech: dict[tuple[Speech, int], bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._call_logs = CallLogs()
 
     def start(self, tenant: Tenant, to: str, from_number: str) -> MockCall:
         """Open a channel and ring `to`.
@@ -146,7 +145,6 @@ class Calls:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_STOP_TIMEOUT_S)
-        await self._call_logs.aclose()
 
     async def _run(self, tenant: Tenant, call: MockCall, notes: CallNotes) -> None:
         started_at_s = tenant.clock.timer_s()
@@ -175,8 +173,8 @@ class Calls:
         if tenant.settings.keep_audio_s > 0:
             tenant.kept.append(call)
         notes.ended()
-        if tenant.settings.call_log and not tenant.removed:
-            self._call_logs.send(tenant, call)
+        if not tenant.removed:
+            call_ended(tenant, call)
 
     async def _until_empty(self, tenant: Tenant, call: MockCall, started_at_s: float) -> None:
         """Wait until the caller has left, too, or the call's time is up. Assumed: Sendblue does not document it."""

@@ -1,4 +1,4 @@
-"""What faults do, as data: to an exchange over HTTP, to a grant, to a channel, and to the media between both sides."""
+"""What faults do, as data: to an exchange over HTTP, a grant, a channel, the media between both sides, and webhooks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from offhook_mockserver.tenants.webhook_types import WebhookType
     from offhook_wire.impairment import Impairment
 
 
@@ -224,3 +225,49 @@ class MediaImpaired(Effect):
     seed: str | int | None
     for_s: float | None
     cut: bool = False
+
+
+# ---- to webhooks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookEffect(Effect):
+    """Something happens to webhooks.
+
+    Attributes:
+        type: the type of the events that it happens to; None for all.
+    """
+
+    type: WebhookType | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookLate(WebhookEffect):
+    """A webhook is late, and those after it do not wait for it.
+
+    Attributes:
+        by_s: by how many seconds.
+    """
+
+    by_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookLost(WebhookEffect):
+    """A webhook is never posted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookDoubled(WebhookEffect):
+    """A webhook is delivered twice."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookOvertaken(WebhookEffect):
+    """A webhook is delivered after the next one to the same URL.
+
+    Attributes:
+        within_s: how long it waits for that one.
+    """
+
+    within_s: float

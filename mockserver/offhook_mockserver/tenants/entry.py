@@ -69,8 +69,10 @@ class EntryKind(Enum):
     FAULT = "fault"
     #: Counters of an ended call that stay zero in a healthy one.
     LOSS = "loss"
-    #: A `call_log` event was sent, or could not be sent.
+    #: The `call_log` event of an ended call.
     CALL_LOG = "call_log"
+    #: A webhook was delivered, or an attempt to do so has failed.
+    WEBHOOK = "webhook"
     #: A test moved the clock.
     CLOCK = "clock"
     #: Anything else, for example a note of a test.

@@ -19,6 +19,7 @@ from offhook_mockserver.tenants.channel_faults import ChannelFaults
 from offhook_mockserver.tenants.fault_register import CallLimits, RequestLimits
 from offhook_mockserver.tenants.http_faults import HttpFaults
 from offhook_mockserver.tenants.media_faults import MediaFaults
+from offhook_mockserver.tenants.webhook_faults import WebhookFaults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 __tracebackhide__: Final = True
 
 
-class Faults(HttpFaults, ChannelFaults, MediaFaults):
+class Faults(HttpFaults, ChannelFaults, MediaFaults, WebhookFaults):
     """The faults of one tenant.
 
     A fault is active from the call that makes it until it is undone: by the end of its `with` block, by `Fault.undo`,
     by `clear`, or when the tenant ends. All have the limits `times` (how often it is applied at most) and `to` (the
-    number whose calls it applies to); those of channels and media also have `channel`,
-    and those of requests `path`: without it, they happen to start-call alone.
+    number whose calls it applies to); those of channels, media and webhooks also have
+    `channel`, those of requests `path`: without it, they happen to start-call alone; and those of webhooks `type`.
 
     Of the faults of a request one is applied at a time: first those with `times`, in the order in which they were made,
     so that several make a sequence; then the latest of the others.
@@ -73,7 +74,7 @@ class Faults(HttpFaults, ChannelFaults, MediaFaults):
 
 
 def _methods() -> tuple[str, ...]:
-    parts: tuple[type[FaultRegister], ...] = (HttpFaults, ChannelFaults, MediaFaults)
+    parts: tuple[type[FaultRegister], ...] = (HttpFaults, ChannelFaults, MediaFaults, WebhookFaults)
     return tuple(name for part in parts for name in vars(part) if not name.startswith("_"))
 
 

@@ -65,9 +65,18 @@ class TenantSettings:
         caller_leaving_ends_call: whether the callee's call ends when the caller leaves the channel. If not, the callee
             goes on, and may go on ringing, until its script hangs up or `max_call_s` is over.
         error_body: the shape of refusals: an `ErrorBody` or its value.
-        call_log: whether a ``call_log`` event is sent when a call ends. It is an entry of the journal, and it is posted
-            to `webhook_url` if that is set.
-        webhook_url: where events are posted: an http URL at a loopback address, or empty.
+        call_log: whether a ``call_log`` event is sent when a call ends, even if no webhook wants it: then it is an
+            entry of the journal alone.
+        call_log_reasons: whether its `disposition` may be ``declined`` or ``busy``, beside the documented values.
+        webhook_url: a webhook for ``call_log`` events that is not registered over the API: an http URL at a loopback
+            address, or empty.
+        webhook_attempts: how often a webhook is posted until a receiver answers with 2xx.
+        webhook_backoff_s: about how long after the first attempt the second follows; each further pause is doubled, to
+            300 s at most, and a pause may be half of that longer or shorter.
+        webhook_timeout_s: how long a receiver may take to answer.
+        webhook_deadline_s: how long after its event a webhook is attempted.
+        webhook_https_only: whether webhooks can be registered only with https URLs.
+        webhook_signature: whether webhooks with a secret also have the header ``X-Sendblue-Signature``.
         lenient: whether the API accepts placeholders, for example ``"string"`` for a number, makes what they name, and
             answers operations of which it keeps no state.
         keep_audio_s: how much sound of each direction of a call is kept in memory, in seconds, without silence; 0
@@ -87,7 +96,14 @@ class TenantSettings:
     caller_leaving_ends_call: bool = True
     error_body: ErrorBody | str = ErrorBody.STATUS_MESSAGE
     call_log: bool = False
+    call_log_reasons: bool = False
     webhook_url: str = ""
+    webhook_attempts: int = 3
+    webhook_backoff_s: float = 1.0
+    webhook_timeout_s: float = 10.0
+    webhook_deadline_s: float = 3600.0
+    webhook_https_only: bool = False
+    webhook_signature: bool = False
     lenient: bool = False
     keep_audio_s: float = 0.0
 
@@ -123,6 +139,7 @@ class TenantBounds:
         members: members in all its channels together, callees included. A further one may not join.
         journal_entries: entries that its journal keeps.
         journal_bytes: about how many bytes these may take.
+        webhooks: deliveries of webhooks that may wait at once. The oldest is dropped for a further one.
 
     Raises:
         ConfigError: one of them is not a whole number of at least 1.
@@ -132,6 +149,7 @@ class TenantBounds:
     members: int = 2000
     journal_entries: int = MOST_ENTRIES
     journal_bytes: int = MOST_BYTES
+    webhooks: int = 10_000
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -238,7 +256,14 @@ _CHECKS: Final[Mapping[str, Callable[[object], object]]] = {
     "caller_leaving_ends_call": lambda given: check_flag(given, "caller_leaving_ends_call"),
     "error_body": lambda given: _choice(given, "error_body", ErrorBody),
     "call_log": lambda given: check_flag(given, "call_log"),
+    "call_log_reasons": lambda given: check_flag(given, "call_log_reasons"),
     "webhook_url": _webhook_url,
+    "webhook_attempts": lambda given: check_whole(given, "webhook_attempts", least=1, most=1000),
+    "webhook_backoff_s": _seconds("webhook_backoff_s"),
+    "webhook_timeout_s": lambda given: check_seconds(given, "webhook_timeout_s"),
+    "webhook_deadline_s": _seconds("webhook_deadline_s"),
+    "webhook_https_only": lambda given: check_flag(given, "webhook_https_only"),
+    "webhook_signature": lambda given: check_flag(given, "webhook_signature"),
     "lenient": lambda given: check_flag(given, "lenient"),
     "keep_audio_s": check_keep_audio,
 }

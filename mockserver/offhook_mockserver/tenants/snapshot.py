@@ -42,6 +42,7 @@ class TenantSnapshot:
         journal: the entries of its journal.
         journal_dropped: how many earlier entries were dropped.
         ended: its ended calls.
+        webhooks: its registered webhooks, as the API lists them.
     """
 
     seed: str | None
@@ -55,6 +56,7 @@ class TenantSnapshot:
     journal: tuple[Entry, ...]
     journal_dropped: int
     ended: tuple[EndedCall, ...]
+    webhooks: Mapping[str, Json]
 
     def to_json(self, folder: Path | None = None) -> dict[str, Json]:
         """The document; audio files in `folder` are named without it."""
@@ -74,6 +76,7 @@ class TenantSnapshot:
             "journal": [entry.to_json() for entry in self.journal],
             "journal_dropped": self.journal_dropped,
             "ended": [call.to_json() for call in self.ended],
+            "webhooks": self.webhooks,
         }
 
     @classmethod
@@ -105,6 +108,7 @@ class TenantSnapshot:
             journal=_each(parts, "journal", Entry.from_json),
             journal_dropped=check_whole(parts.get("journal_dropped"), "journal_dropped of the document", least=0),
             ended=_each(parts, "ended", EndedCall.from_json),
+            webhooks={} if parts.get("webhooks") is None else _object(parts, "webhooks"),
         )
 
 

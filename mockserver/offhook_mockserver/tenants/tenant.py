@@ -30,6 +30,7 @@ from offhook_mockserver.tenants.settings import (
     check_tenant_settings,
 )
 from offhook_mockserver.tenants.snapshot import TenantSnapshot
+from offhook_mockserver.tenants.webhooks.dispatcher import Dispatcher
 from offhook_wire.access_token import mint
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.call import EndedCall, MockCall
     from offhook_mockserver.tenants.entry import Json
     from offhook_mockserver.tenants.fault import Fault
+    from offhook_mockserver.tenants.webhooks.webhooks import Webhooks
 
 
 #: The from-number of the documentation's example.
@@ -80,6 +82,8 @@ class Tenant:
             `settings.keep_audio_s` is above 0.
         removed: whether it was removed from its mock.
         faults: what goes wrong for it, because a test wants it.
+        inbound_calls: how many calls have arrived at its lines.
+        dispatcher: delivers its webhooks.
     """
 
     api_key: Secret
@@ -99,7 +103,10 @@ class Tenant:
     kept: deque[MockCall] = field(default_factory=lambda: deque["MockCall"](maxlen=_KEPT))
     faults: Faults = field(default_factory=Faults)
     removed: bool = False
+    inbound_calls: int = 0
+    dispatcher: Dispatcher = field(default_factory=Dispatcher, repr=False)
     _account: Account | None = field(default=None, init=False, repr=False)
+    _webhooks: Webhooks | None = field(default=None, init=False, repr=False)
 
     @property
     def account(self) -> Account:
@@ -109,6 +116,28 @@ class Tenant:
 
             self._account = Account(self.seed, self.clock)
         return self._account
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Its webhooks: what is registered, sent and not delivered; made when they are used for the first time."""
+        if self._webhooks is None:
+            from offhook_mockserver.tenants.webhooks.webhooks import Webhooks  # tenants without calls use none
+
+            self._webhooks = Webhooks(
+                seed=self.seed,
+                clock=self.clock,
+                journal=self.journal,
+                faults=self.faults,
+                settings=lambda: self.settings,
+                bounds=self.bounds,
+                dispatcher=self.dispatcher,
+            )
+        return self._webhooks
+
+    def close_webhooks(self) -> None:
+        """Deliver nothing more. Idempotent."""
+        if self._webhooks is not None:
+            self._webhooks.close()
 
     def access_token(self, text: str) -> AccessToken | None:
         """The valid bearer token with this text, or None."""
@@ -129,7 +158,7 @@ class Tenant:
         It holds settings, bounds, lines, scripts, clock, journal and ended calls; no live calls, audio and faults.
 
         Args:
-            with_seed: whether it holds the seed, from which the keys of the tenant follow.
+            with_seed: whether it holds the seed, from which the keys of the tenant follow, and the secrets of webhooks.
             folder: audio files of scripts that are in this folder are named without it.
 
         Raises:
@@ -148,6 +177,7 @@ class Tenant:
             journal=self.journal.entries,
             journal_dropped=self.journal.dropped,
             ended=tuple(self.ended),
+            webhooks={} if self._webhooks is None else self._webhooks.registrations.to_json(with_secrets=with_seed),
         )
         return snapshot.to_json(None if folder is None else _folder(folder))
 
@@ -159,10 +189,19 @@ class Tenants:
         ids: seeds of tenants that are created without one.
         clock: the time of the mock; by default, that of the machine.
         open_to_any_keys: whether a key pair that no tenant has gets a tenant when a client shows it.
+        dispatcher: delivers webhooks; by default, to this machine.
     """
 
-    def __init__(self, ids: Ids, clock: Clock | None = None, *, open_to_any_keys: bool = False) -> None:
+    def __init__(
+        self,
+        ids: Ids,
+        clock: Clock | None = None,
+        *,
+        open_to_any_keys: bool = False,
+        dispatcher: Dispatcher | None = None,
+    ) -> None:
         self._ids = ids
+        self._dispatcher = dispatcher or Dispatcher()
         self._clock = clock
         self._open_to_any_keys = open_to_any_keys
         self._by_key: dict[str, Tenant] = {}
@@ -232,6 +271,7 @@ class Tenants:
             lines=lines,
             settings=settings,
             bounds=bounds,
+            dispatcher=self._dispatcher,
         )
         tenant.faults.on_applied = partial(_note_fault, journal)
         self._by_key[api_key] = tenant
@@ -261,6 +301,12 @@ class Tenants:
         tenant.calls_started = snapshot.calls_started
         tenant.journal.restore(snapshot.journal, snapshot.journal_dropped)
         tenant.ended.extend(snapshot.ended)
+        if snapshot.webhooks:
+            try:
+                tenant.webhooks.registrations.restore(snapshot.webhooks)
+            except ConfigError:
+                self._forget(tenant)
+                raise
         return tenant
 
     def find(self, api_key: str, api_secret: str) -> Tenant | None:
@@ -343,6 +389,7 @@ class Tenants:
         self._by_key.pop(tenant.api_key.reveal(), None)
         tenant.removed = True
         tenant.faults.close()
+        tenant.close_webhooks()
         tenant.journal.close()
         self.on_removed(tenant)
 

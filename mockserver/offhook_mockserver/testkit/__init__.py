@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.testkit.server_thread import ServerThread
     from offhook_mockserver.testkit.started import Started
     from offhook_mockserver.testkit.virtual_guard import NotVirtual
+    from offhook_mockserver.testkit.webhooks import WebhooksHandle
 
 __all__ = [
     "CallHandle",
@@ -39,6 +40,7 @@ __all__ = [
     "ScriptFailed",
     "ServerThread",
     "Started",
+    "WebhooksHandle",
     "mock",
 ]
 
@@ -57,6 +59,7 @@ _HOMES: Final[Mapping[str, str]] = {
     "ScriptFailed": "offhook_mockserver.testkit.not_finished",
     "ServerThread": "offhook_mockserver.testkit.server_thread",
     "Started": "offhook_mockserver.testkit.started",
+    "WebhooksHandle": "offhook_mockserver.testkit.webhooks",
     "mock": "offhook_mockserver.testkit.making",
 }
 

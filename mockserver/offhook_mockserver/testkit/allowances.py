@@ -15,6 +15,7 @@ ALLOWANCES: Final[Mapping[str, str]] = {
     "scripts_failed": "callees whose script raised an error while it was played",
     "called_again": "a callee with a script that was called more than once",
     "unexpected_requests": "requests that no route of the mock answers",
+    "webhooks_undelivered": "webhooks that no receiver has accepted, those that still wait included",
     "faults_unused": "faults that the test made and that never had an effect",
     "applications": "applications that still run long after the test",
     "refused": "what virtual time refused, if the application has caught the error",

@@ -79,6 +79,19 @@ class Applications:
         self.started.append(started)  # type: ignore[arg-type]  # only looked at
         return started
 
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop for an application that the test does not start itself but has called.
+
+        In virtual time, the test's loop; in real time, the running one, or else that of the started applications.
+        """
+        if isinstance(self._bridge, VirtualBridge):
+            return self._bridge.loop
+        try:
+            return asyncio.get_running_loop()
+        except RuntimeError:
+            self._thread = self._thread or AppThread(self.unretrieved.note)
+            return self._thread.loop
+
     @property
     def over(self) -> bool:
         """Whether some were started, and all of them have ended."""

@@ -27,6 +27,7 @@ from offhook_mockserver.testkit.clock import ClockHandle
 from offhook_mockserver.testkit.journal import JournalHandle
 from offhook_mockserver.testkit.process_environment import ONLY_LOOPBACK_VARIABLE, is_only_loopback
 from offhook_mockserver.testkit.specs import check_spec
+from offhook_mockserver.testkit.webhooks import WebhooksHandle
 
 if TYPE_CHECKING:
     import os
@@ -297,6 +298,11 @@ class MockHandle:
     def journal(self) -> JournalHandle:
         """What the mock has seen of this test."""
         return JournalHandle(self._scene)
+
+    @property
+    def webhooks(self) -> WebhooksHandle:
+        """The webhooks of this test: registered, delivered, waited for."""
+        return WebhooksHandle(self._scene)
 
     def wait_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[Search]) -> Entry:
         """Wait until the journal has an entry; see `JournalHandle.wait_for`."""

@@ -8,6 +8,7 @@ from offhook_mockserver.callees.steps.answering import NeverAnswer
 from offhook_mockserver.tenants.entry import EntryKind
 from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover
 from offhook_mockserver.testkit.shown_number import shown_as, shown_beside
+from offhook_mockserver.testkit.webhooks import described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +30,14 @@ def await_calls(handle: MockHandle) -> None:
         waited_s += _PAUSE_S
 
 
+def await_webhooks(handle: MockHandle) -> None:
+    """Let webhooks arrive that are under way: those of a call are sent when it has ended."""
+    waited_s = 0.0
+    while handle.webhooks.waiting and waited_s < _PATIENCE_S:
+        handle.sleep(_PAUSE_S)
+        waited_s += _PAUSE_S
+
+
 def leftovers(handle: MockHandle, *, settled: bool = True) -> list[Leftover]:
     """Return what the test has left behind in its mock until now. Runs on the mock's loop.
 
@@ -43,6 +52,7 @@ def leftovers(handle: MockHandle, *, settled: bool = True) -> list[Leftover]:
         found += _unfinished(handle)
     if settled:
         found += _unused_faults(handle)
+        found += _undelivered(handle)
     shown: list[Leftover] = []
     for name in ALLOWANCES:
         kind = [leftover for leftover in found if leftover.allowance == name]
@@ -126,6 +136,15 @@ def _called_again(handle: MockHandle) -> Iterator[Leftover]:
 def _unexpected(handle: MockHandle) -> Iterator[Leftover]:
     for entry in handle.tenant.journal.search(kind=EntryKind.UNEXPECTED):
         yield Leftover("unexpected_requests", f"{entry.text} (journal #{entry.index})")
+
+
+def _undelivered(handle: MockHandle) -> Iterator[Leftover]:
+    webhooks = handle.tenant.webhooks
+    if webhooks.dropped:
+        dropped = f"{webhooks.dropped} of the webhooks were dropped, since too many waited"
+        yield Leftover("webhooks_undelivered", dropped)
+    for delivery in (*webhooks.dead, *webhooks.waiting):
+        yield Leftover("webhooks_undelivered", described(delivery))
 
 
 def _running(handle: MockHandle, settled: bool) -> Iterator[Leftover]:

@@ -20,6 +20,7 @@ from offhook_mockserver.testkit.process_environment import process_environment
 from offhook_mockserver.testkit.scene import Scene
 from offhook_mockserver.testkit.server_thread import ServerThread
 from offhook_mockserver.testkit.virtual_guard import VirtualGuard
+from offhook_mockserver.testkit.webhook_app import refuse_network
 
 if TYPE_CHECKING:
     import os
@@ -117,6 +118,9 @@ def virtual_handle(
         plugins=plugins,
     )
     tenant = mock.tenants.create(lines=options.lines, settings=_settings(options), seed=f"{seed}")
+    mock.dispatcher.soon = bridge.soon  # a test may send while its loop stands still
+    if "sockets" not in allow:
+        mock.dispatcher.post = refuse_network
     guard = VirtualGuard(bridge.loop, allow)
     callers = MemoryJournals()
     service = InProcessService(

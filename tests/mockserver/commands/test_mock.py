@@ -184,6 +184,7 @@ def test_a_failed_start_is_explained_in_one_sentence(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         assert f"port {port} of 127.0.0.1 is taken" in refused("--port", str(port))
     (tmp_path / "file").write_text("")
+    assert "Pass the host alone, without scheme" in refused("--webhook-host", "http://hooks.test/")
     message = refused("--recordings", str(tmp_path / "file"))
     assert "recordings" in message
     assert message.count("\n") == 1

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import AudioFrame
     from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.pcm_member import PcmMember
-    from offhook_mockserver.server import MockCall, Step, TenantSettings
+    from offhook_mockserver.server import MockCall, Step, TenantBounds, TenantSettings
 
 _T = TypeVar("_T")
 
@@ -36,10 +36,14 @@ class Silent:
         pass
 
 
-def mock_with(*steps: Step, settings: TenantSettings | None = None, seed: int = 1) -> InProcessMock:
+def mock_with(
+    *steps: Step, settings: TenantSettings | None = None, bounds: TenantBounds | None = None, seed: int = 1
+) -> InProcessMock:
     """A mock whose callees follow these steps; by default, they answer."""
     script = Script("follows the test", steps or (Answer(),))
-    return InProcessMock(clock=LoopClock(), ids=Ids(seed), tenant=settings, script_for=lambda number: script)
+    return InProcessMock(
+        clock=LoopClock(), ids=Ids(seed), tenant=settings, bounds=bounds, script_for=lambda number: script
+    )
 
 
 def on(mock: Callable[[], InProcessMock], test: Callable[[InProcessMock], Awaitable[_T]]) -> _T:

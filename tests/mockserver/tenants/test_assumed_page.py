@@ -50,7 +50,7 @@ def test_the_fields_of_the_event_are_listed() -> None:
         return set((await mock.tenant.journal.wait_for(kind="call_log", timeout_s=9)).fields)
 
     section = PAGE[PAGE.index("## The `call_log` event") : PAGE.index("## The statuses")]
-    listed = set(re.findall(r"`(\w+)`", section[section.index("`event_type`") :]))
+    listed = set(re.findall(r"`(\w+)`", section[section.index("`event_type`") :].partition("\n\n")[0]))
     settings = TenantSettings(call_log=True, join_window_s=1)
     assert listed == on(lambda: mock_with(Decline(), settings=settings), test)
 

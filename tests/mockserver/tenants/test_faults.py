@@ -172,12 +172,13 @@ def test_a_fault_can_be_made_by_name() -> None:
 
 
 def test_every_fault_has_a_summary_and_its_limits() -> None:
-    assert len(FAULT_NAMES) == 24
+    assert len(FAULT_NAMES) == 28
     for name in FAULT_NAMES:
         assert summary_of(name).endswith((".", "key.")), name
         if name != "refused":
             assert {"times", "to"} <= arguments_of(name).keys(), name
     assert "channel" in arguments_of("media")
+    assert {"type", "by_s", "channel"} <= arguments_of("late_webhooks").keys()
     assert "channel" not in arguments_of("lost_answer")
     assert {argument.name: argument.needed for argument in arguments_of("redirect").values()} == {
         "to_url": True,

@@ -55,6 +55,7 @@ PAGES = (
     "cause-faults.md",
     "wait-and-search.md",
     "test-tokens.md",
+    "test-webhooks.md",
     "test-an-agent.md",
 )
 NUMBER = "+14155550190"

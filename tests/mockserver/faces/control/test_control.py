@@ -106,7 +106,7 @@ def test_a_mistake_is_answered_with_what_is_wrong(body: object, status: int, pro
 
 
 ODD: list[object] = [None, True, -1, 10**30, 1e308, "", "x", "\0\x1b[31m\r\n", "1", [], [1], {}, {"a": 1}]
-NEEDED = {"status": 503, "value": "7", "to_url": "http://127.0.0.1/", "delay_s": 1, "flaw": "missing agora"}
+NEEDED = {"status": 503, "value": "7", "to_url": "http://127.0.0.1/", "delay_s": 1, "by_s": 1, "flaw": "missing agora"}
 
 
 @pytest.mark.fault("F44")

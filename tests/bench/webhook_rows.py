@@ -1,0 +1,111 @@
+"""Webhooks while ten calls are up through the relay (W1): how fast they are delivered, and what the calls notice."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, cast
+
+from tests.bench.method import SETTLE_S, delays_ms, middle, percentile, take_turns
+from tests.bench.process import Worker
+from tests.bench.table import Row
+from tests.bench.voice import PERIOD_S
+
+if TYPE_CHECKING:
+    from tests.bench.method import Turns
+
+CALLS: Final = 10
+#: What must be delivered in each second, for how long, and what is sent at once to see how fast it can be.
+PER_S: Final = 500
+_COUNTED_S: Final = 5.0
+_AT_ONCE: Final = 3000
+QUIET, SENDING = "no webhooks", f"{PER_S} webhooks/s"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One arm of a turn.
+
+    Attributes:
+        delays_ms: from frame handed over to frame heard, both directions of all calls.
+        rates: frames received per second and stream.
+        flood_s: how long it took to deliver those that were sent at once; 0 where none were.
+    """
+
+    delays_ms: list[float]
+    rates: list[float]
+    flood_s: float
+
+
+async def _run(per_s: int) -> Heard:
+    async with contextlib.AsyncExitStack() as stack:
+        receiver = await stack.enter_async_context(Worker.playing("webhook-receiver"))
+        far = await stack.enter_async_context(Worker.playing("offhook-webhooks"))
+        near = await stack.enter_async_context(Worker.playing("offhook-calls"))
+        await far.ask("register", port=await receiver.ask("listen"))
+        places = await far.places(calls=CALLS, callees=True, timed=True, rate_hz=16_000)
+        await near.ask("open", places=places, timed=True)
+        await asyncio.sleep(SETTLE_S)
+        for worker in (near, far):
+            await worker.times()
+        before = await near.usage(), await far.usage()
+        if per_s:
+            await far.ask("send", count=int(per_s * _COUNTED_S), per_s=per_s)
+        else:
+            await asyncio.sleep(_COUNTED_S)
+        after = await near.usage(), await far.usage()
+        near_times, far_times = await near.times(), await far.times()
+        flood_s = 0.0
+        if per_s:
+            flood_s = cast("float", await far.ask("send", count=_AT_ONCE, per_s=1e9))
+            received = await receiver.ask("received")
+            if received != int(per_s * _COUNTED_S) + _AT_ONCE:
+                raise RuntimeError(f"the receiver has seen {received} webhooks")
+    delays: list[float] = []
+    for first, second in zip(near_times, far_times, strict=True):
+        for talker, listener in ((first, second), (second, first)):
+            delays += delays_ms(talker[0], listener[1], PERIOD_S)
+    return Heard(delays, [end.rate(start) for start, end in zip(before, after, strict=True)], flood_s)
+
+
+async def measure(turns: int) -> list[Row]:
+    """W1 and what belongs to it, from the same turns."""
+    taken = await take_turns(f"webhooks, {CALLS} calls", {QUIET: lambda: _run(0), SENDING: lambda: _run(PER_S)}, turns)
+    return [_speed(taken), _added(taken, "W1.audio", 0.5, floor=5), _added(taken, "W1.p99", 0.99, floor=20)]
+
+
+def _speed(taken: Turns[Heard]) -> Row:
+    turns = taken.each(lambda arms: arms[SENDING].flood_s * PER_S / _AT_ONCE)
+    value = middle(turns)
+    rate = "" if not value else f"{PER_S / value:.0f} a second; "
+    return Row(
+        id="W1",
+        what=f"time for {PER_S} webhooks while {CALLS} calls are up",
+        value=value,
+        unit="s",
+        floor=1,
+        turns=turns,
+        void=taken.void,
+        note=f"{rate}{_AT_ONCE} sent at once to another process, on the loop that paces the calls' audio",
+    )
+
+
+def _added(taken: Turns[Heard], name: str, share: float, *, floor: float) -> Row:
+    def delay(heard: Heard) -> float:
+        return percentile(heard.delays_ms, share)
+
+    turns = taken.each(lambda arms: delay(arms[SENDING]) - delay(arms[QUIET]))
+    sending, quiet = (taken.median_of(arm, delay) for arm in (SENDING, QUIET))
+    bursts = sum(len(result[SENDING].delays_ms) for result in taken.results)
+    what = "median" if share == 0.5 else f"p{share * 100:.0f}"
+    return Row(
+        id=name,
+        what=f"delay that {PER_S} webhooks/s add to the audio of {CALLS} calls, {what}",
+        value=middle(turns),
+        unit="ms",
+        floor=floor,
+        turns=turns,
+        void=taken.void,
+        note=f"{sending:.2f} against {quiet:.2f} ms from voice to ear, {bursts} bursts; no frame is lost in either",
+    )

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
+from offhook import Phone
 from offhook.arguments import check_function, check_methods, check_seconds, check_whole, is_several
 from offhook.errors import OffhookError
 from offhook.interfaces import Environment
@@ -97,7 +98,7 @@ class WebhookReceiver:
         most_age_s: how old an event may be, by its own dates and the clock; older ones are ignored.
         most_waiting: how many events may wait for `on_event`; beyond that, the oldest is dropped.
         handler_timeout_s: how long `on_event` may take for one event.
-        clock: the time; the machine's by default.
+        clock: the time; by default that of the first phone, or the machine's if there is none.
 
     Raises:
         ConfigError: an argument is of the wrong type or out of range, or `secret` is empty.
@@ -127,6 +128,8 @@ class WebhookReceiver:
         self._most_bytes = check_whole(most_bytes, "most_bytes", least=1, unit="bytes")
         self._timeout_s = check_seconds(timeout_s, "timeout_s")
         self._most_age_s = check_seconds(most_age_s, "most_age_s")
+        if clock is None:
+            clock = next((phone.clock for phone in self._phones if isinstance(phone, Phone)), None)
         self._clock = Environment(clock=clock).clock  # which checks it
         most = check_whole(most_waiting, "most_waiting", least=1, unit="events")
         handler_timeout_s = check_seconds(handler_timeout_s, "handler_timeout_s")

@@ -337,6 +337,11 @@ class Phone:
         return not self._closed and self._parts.reports.take(report)
 
     @property
+    def clock(self) -> Clock:
+        """The time of the phone: the machine's, or that of the mock that it calls within a process."""
+        return self._parts.clock
+
+    @property
     def waiting_reports(self) -> tuple[CarrierReport, ...]:
         """The reports of the last hour that belong to no call of this phone so far, at most 1,000, the oldest first."""
         return self._parts.reports.waiting

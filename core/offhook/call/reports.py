@@ -29,7 +29,7 @@ REMEMBERED_S: Final = 3600.0
 #: How many reports that belong to no call wait for one; they wait for `REMEMBERED_S`.
 MOST_WAITING: Final = 1000
 #: How far the carrier's clock and ours may differ when a report is matched by its numbers, in seconds.
-_SKEW_S: Final = 120.0
+_SKEW_S: Final = 15.0
 
 
 @dataclass(slots=True)

@@ -249,8 +249,8 @@ def test_numbers_name_a_call_only_if_one_fits() -> None:
             others = [
                 by_numbers(number=NUMBERS[0]),
                 by_numbers(from_number=OTHER_LINE),
-                by_numbers(at_s=wall_s - 121),
-                by_numbers(at_s=wall_s + 30 + 121),
+                by_numbers(at_s=wall_s - 16),
+                by_numbers(at_s=wall_s + 30 + 16),
                 # It looks like the channel of another call.
                 by_numbers(channel="ft_call_00000000000000ff"),
             ]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 LINES: Final = "/api/lines"
 LINES_STATE: Final = "/api/v2/lines/state"
-#: Statuses after which the states of lines are taken as unknown: the account may not ask, or there is no such route.
+#: Statuses after which the states of lines are taken as unknown: the account may not ask, or the route does not exist.
 NO_STATES: Final = (403, 404, 501)
 #: How many lines are read.
 MOST_LINES: Final = 1000

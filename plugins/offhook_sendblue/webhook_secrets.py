@@ -25,8 +25,8 @@ SIGNATURE_HEADER: Final = b"x-sendblue-signature"
 SIGNATURE_WINDOW_S: Final = 300.0
 #: Secrets that are accepted at once, for rotation; each is compared with each request.
 MOST_SECRETS: Final = 10
-#: What a header may contain without quoting.
-_PRINTABLE: Final = re.compile(r"[!-~]{1,1024}")
+#: What arrives in a header as it was sent.
+_PRINTABLE: Final = re.compile(r"(?! )[ -~]{1,1024}(?<! )")
 _TIME: Final = re.compile(r"[0-9]{1,12}")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _MOST_SIGNATURE: Final = 1024
@@ -49,9 +49,7 @@ def _secret(value: object, name: str) -> Secret:
     if not isinstance(secret, Secret):
         raise wrong(name, "a Secret, text, or a list of those", secret)
     if not _PRINTABLE.fullmatch(secret.reveal()):
-        raise ConfigError(
-            f"{name} must be 1 to 1,024 printable ASCII characters without blanks: what was set up there?"
-        )
+        raise ConfigError(f"{name} must be 1 to 1,024 printable ASCII characters, without blanks around them")
     return secret
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from offhook import Phone
 from offhook.arguments import check_function, check_methods, check_seconds, check_whole, is_several
+from offhook.call import clock_in_process
 from offhook.errors import OffhookError
 from offhook.interfaces import Environment
 from offhook_sendblue.webhook_events import CallEvent, Message, event_of, happened_s
@@ -98,7 +99,8 @@ class WebhookReceiver:
         most_age_s: how old an event may be, by its own dates and the clock; older ones are ignored.
         most_waiting: how many events may wait for `on_event`; beyond that, the oldest is dropped.
         handler_timeout_s: how long `on_event` may take for one event.
-        clock: the time; by default that of the first phone, or the machine's if there is none.
+        clock: the time; by default that of the first phone, or the machine's if there is none. In a test in virtual
+            time it is the test's.
 
     Raises:
         ConfigError: an argument is of the wrong type or out of range, or `secret` is empty.
@@ -128,9 +130,9 @@ class WebhookReceiver:
         self._most_bytes = check_whole(most_bytes, "most_bytes", least=1, unit="bytes")
         self._timeout_s = check_seconds(timeout_s, "timeout_s")
         self._most_age_s = check_seconds(most_age_s, "most_age_s")
-        if clock is None:
-            clock = next((phone.clock for phone in self._phones if isinstance(phone, Phone)), None)
-        self._clock = Environment(clock=clock).clock  # which checks it
+        phones = (phone for phone in self._phones if isinstance(phone, Phone))
+        self._own_clock = clock if clock is not None else next((phone.clock for phone in phones), None)
+        self._usual_clock = Environment(clock=clock).clock  # which checks it
         most = check_whole(most_waiting, "most_waiting", least=1, unit="events")
         handler_timeout_s = check_seconds(handler_timeout_s, "handler_timeout_s")
         self._queue: EventQueue | None = None
@@ -150,6 +152,11 @@ class WebhookReceiver:
     def failed(self) -> int:
         """How many times `on_event` raised, or took too long."""
         return self._queue.failed if self._queue is not None else 0
+
+    @property
+    def _clock(self) -> Clock:
+        """Looked up at each use: a receiver may be made long before the test in which it receives."""
+        return self._own_clock or clock_in_process() or self._usual_clock
 
     def __repr__(self) -> str:
         return f"WebhookReceiver({len(self._phones)} phones, {self.counts})"

@@ -251,7 +251,7 @@ def test_an_old_list_is_better_than_none(caplog: pytest.LogCaptureFixture) -> No
         for asked in (1, 2):
             with pytest.raises(CarrierUnavailable):
                 await carrier.lines_to_choose()
-            assert api.asked() == asked, "there is no list, so the next call asks again"
+            assert api.asked() == asked, "no list is known, so the next call asks again"
         api.answers[LINES] = good
         assert await carrier.lines_to_choose() == (A, B)
         await asyncio.sleep(FRESH_S + 1)

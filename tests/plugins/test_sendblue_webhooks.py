@@ -370,7 +370,7 @@ def test_what_is_not_json_of_a_moderate_size_is_refused(changes: dict[str, Any],
 
 
 @pytest.mark.fault("F44")
-def test_a_body_that_comes_in_parts_slowly_or_not_at_all() -> None:
+def test_a_body_that_arrives_in_parts_slowly_or_not_at_all() -> None:
     async def main() -> None:
         receiver = WebhookReceiver(SECRET, most_bytes=100, timeout_s=5)
         body = json.dumps({"event_type": "line_blocked"}).encode()
@@ -569,7 +569,9 @@ def test_it_is_a_whole_application_as_well() -> None:
     ("arguments", "text"),
     [
         ({"secret": ""}, "secret must be 1 to 1,024 printable ASCII characters"),
-        ({"secret": "two words"}, "secret must be 1 to 1,024 printable"),
+        ({"secret": "SENTINEL "}, "secret must be 1 to 1,024 printable"),
+        ({"secret": " SENTINEL"}, "secret must be 1 to 1,024 printable"),
+        ({"secret": "SENTINEL\n"}, "secret must be 1 to 1,024 printable"),
         ({"secret": None}, "secret must be a Secret, text, or a list of those, got None"),
         ({"secret": []}, "secret must be 1 to 10 secrets, got 0"),
         ({"secret": ["x"] * 11}, "secret must be 1 to 10 secrets, got 11"),
@@ -584,7 +586,16 @@ def test_it_is_a_whole_application_as_well() -> None:
 def test_wrong_arguments(arguments: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError, match=text) as caught:
         WebhookReceiver(**{"secret": SECRET, **arguments})
-    assert "two words" not in str(caught.value)
+    assert "SENTINEL" not in str(caught.value)
+
+
+def test_a_secret_may_be_a_sentence() -> None:
+    async def main() -> None:
+        receiver = WebhookReceiver("a shared secret")
+        assert (await post(receiver, secret="a shared secret")).status_code == 200
+        assert (await post(receiver, secret="a shared  secret")).status_code == 401
+
+    run(main)
 
 
 # ---- events as values
@@ -610,7 +621,7 @@ def test_the_type_of_an_event(body: dict[str, object], path_type: str, expected:
     if isinstance(event, Message):
         assert event.type == ("outbound" if body.get("is_outbound") else "receive")
     if event is not None and body.get("type", event.type) != event.type:
-        assert event.extra["type"] == body["type"], "it is no type of ours, and is kept"
+        assert event.extra["type"] == body["type"], "this is not one of our types, and is kept"
 
 
 def test_what_does_not_fit_is_kept_beside_the_rest() -> None:

@@ -104,7 +104,7 @@ class Reports:
         return bool(changed)
 
     def _deliver(self, report: CarrierReport) -> bool | None:
-        """Pass a report to its call; returns whether it changed the record, or None if there is no such call (yet)."""
+        """Pass a report to its call; returns whether it changed the record, or None if no such call is known (yet)."""
         call = self._named(report)
         if call is None:
             fitting = list(self._between(report))

@@ -271,7 +271,7 @@ def test_numbers_name_a_call_only_if_one_fits() -> None:
     run(main())
 
 
-def test_a_call_from_a_line_that_nobody_named_has_no_numbers_to_go_by() -> None:
+def test_a_call_from_an_unknown_line_cannot_be_found_by_numbers() -> None:
     async def main() -> None:
         r = rig(policy=POLICY)
         async with r.phone:
@@ -285,7 +285,7 @@ def test_a_call_from_a_line_that_nobody_named_has_no_numbers_to_go_by() -> None:
     run(main())
 
 
-def test_calls_are_remembered_for_an_hour_and_not_more_than_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_are_remembered_for_an_hour_and_their_number_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (MOST_ENDED, MOST_WAITING, REMEMBERED_S) == (1000, 1000, 3600)
     monkeypatch.setattr("offhook.call.reports.MOST_ENDED", 2)
 

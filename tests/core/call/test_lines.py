@@ -177,7 +177,7 @@ def test_a_dry_run_chooses_and_takes_nothing() -> None:
     run(main())
 
 
-def test_only_so_many_lines_and_callees_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_remembered_lines_and_callees_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines_module, "_MOST", 2)
     use = LineUse(60)
     for index, line in enumerate((A, B, C)):

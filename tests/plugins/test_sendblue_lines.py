@@ -361,20 +361,17 @@ def test_a_phone_chooses_among_the_lines_of_its_account() -> None:
 
 
 @pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Removes what this machine sets."""
     for name in ("OFFHOOK_CARRIER", "OFFHOOK_AUTH", "OFFHOOK_RELAY_URL"):
         monkeypatch.delenv(name, raising=False)
-    return monkeypatch
 
 
 @pytest.mark.parametrize("from_number", ["auto", A, ""])
-def test_offhook_lines_lists_the_lines(
-    from_number: str, machine: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with mock(options=MockOptions(lines=(A, B))) as handle:
+def test_offhook_lines_lists_the_lines(from_number: str, machine: None, capsys: pytest.CaptureFixture[str]) -> None:
+    with mock(options=MockOptions(lines=(A, B))) as handle, pytest.MonkeyPatch.context() as inner:
         for name, value in {**handle.environment, "OFFHOOK_FROM_NUMBER": from_number}.items():
-            machine.setenv(name, value)
+            inner.setenv(name, value)
         assert offhook(["lines"]) == ExitCode.COMPLETED
         lines = capsys.readouterr().out.splitlines()
         assert [line.split()[0] for line in lines[:3]] == ["number", A, B]
@@ -409,13 +406,13 @@ def test_offhook_lines_says_what_is_wrong(
     changes: dict[str, str],
     code: ExitCode,
     text: str,
-    machine: pytest.MonkeyPatch,
+    machine: None,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with mock() as handle:
+    with mock() as handle, pytest.MonkeyPatch.context() as inner:  # inner: the mock puts its own back afterwards
         environment: dict[str, str] = {**handle.environment, **changes, "OFFHOOK_FROM_NUMBER": "auto"}
         for name, value in environment.items():
-            machine.setenv(name, value)
+            inner.setenv(name, value)
         assert offhook(["lines"]) == code
         printed = capsys.readouterr()
         assert printed.out == ""
@@ -428,13 +425,13 @@ def test_offhook_lines_says_what_is_wrong(
 
 
 def test_offhook_lines_of_an_account_without_any(
-    machine: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    machine: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     api = Api(())
 
     def carrier(environment: Environment, auth: Any) -> SendblueCarrier:
         return api.carrier()
 
-    machine.setattr(SendblueCarrier, "from_environment", carrier)
+    monkeypatch.setattr(SendblueCarrier, "from_environment", carrier)
     assert offhook(["lines"]) == ExitCode.COMPLETED
     assert capsys.readouterr().out == "the account has no lines\n"

@@ -15,9 +15,10 @@ RULES = {
     "Carrier": (
         "ExampleCarrier",
         [
-            "`check` and `line_id` have 10 s each, before anything rings. `start_call` is cancelled when the call's `setup_timeout_s` has passed or the caller hangs up; `aclose` has 5 s.",
+            "`check`, `lines_to_choose` and `line_id` have 10 s each, before anything rings. `start_call` is cancelled when the call's `setup_timeout_s` has passed or the caller hangs up; `aclose` has 5 s.",
             "`start_call` is called once per call and never repeated. Once a byte of the request may have been sent, anything but a clear answer is a `StartAmbiguous`, so that the number is not dialled again by mistake.",
             "`line_id` is called before each call. With a `from_number` it returns the id of that line, or raises `ConfigError` where the carrier cannot call from it; `start_call` then calls from `request.from_number`.",
+            "A carrier that knows its lines returns them from `lines_to_choose`: one line that is set, or several, among which the phone chooses. The line is in the request, in the record and in reports from then on.",
             "Raise the error that fits: `CredentialsRejected`, `RequestRejected`, `RateLimited`, `CarrierUnavailable`, `CarrierProtocolError`. Pass `may_have_rung=True` if the callee's device may have rung. Any exception that is not an `OffhookError` becomes a `PluginError`, and the record then says that it is not known whether the call rang.",
             "Set `endpoint` before `check` is called; when the phone is made, it chooses the default transport by it.",
             "One carrier serves many calls at once.",

@@ -14,7 +14,7 @@ import offhook
 from offhook import errors, interfaces, session
 from offhook.interfaces import AudioFrame, DialRequest, Environment, Grant
 from offhook.secret import Secret
-from offhook.session import CallRecord, Gap, TimelineEntry
+from offhook.session import CallRecord, Gap, TakenReport, TimelineEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,7 @@ TOP = """\
 What plugins are given, what they give, and what they raise: where each is imported from, how it is made, what its
 fields mean. [interfaces.md](interfaces.md) says who gives what to whom, [hooks.md](hooks.md) how a plugin gets there.
 """
-VALUES = (AudioFrame, Grant, Secret, Environment, DialRequest, CallRecord, TimelineEntry, Gap)
+VALUES = (AudioFrame, Grant, Secret, Environment, DialRequest, CallRecord, TimelineEntry, Gap, TakenReport)
 #: What their docstrings take for granted.
 NOTES: dict[type[object], str] = {
     Environment: 'It is a `Mapping`: `environment.get("ACME_KEY")`, `environment["ACME_KEY"]`.',
@@ -91,6 +91,8 @@ def signature(kind: type[object]) -> str:
             parts.append("*")
         # A factory of dataclasses shows itself by its address: its type is enough.
         shown = "…" if "factory" in repr(item.default) else repr(item.default)
+        if isinstance(item.default, Enum) and not isinstance(item.default, str):
+            shown = str(item.default)
         default = "" if item.default is item.empty else f" = {shown}"
         parts.append(f"{item.name}: {item.annotation}{default}")
     return f"{kind.__name__}({', '.join(parts)})"

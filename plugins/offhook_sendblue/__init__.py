@@ -14,25 +14,54 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from offhook.interfaces import Auth, Carrier, Environment, Finding
-    from offhook.plugin import AuthRegistry, CarrierRegistry, DiagnosisRegistry
+    from offhook.plugin import AuthRegistry, CarrierRegistry, CommandRegistry, DiagnosisRegistry
     from offhook_sendblue.auth import CallableAuth, EnvAuth, KeyAuth
     from offhook_sendblue.carrier import SendblueCarrier
+    from offhook_sendblue.lines import Line, LineStatus
+    from offhook_sendblue.webhook_events import (
+        CallCompleted,
+        CallLog,
+        InboundCall,
+        Message,
+        OtherEvent,
+        WebhookEvent,
+    )
+    from offhook_sendblue.webhooks import WebhookReceiver
 
 __all__ = [
+    "CallCompleted",
+    "CallLog",
     "CallableAuth",
     "EnvAuth",
+    "InboundCall",
     "KeyAuth",
+    "Line",
+    "LineStatus",
+    "Message",
+    "OtherEvent",
     "SendblueCarrier",
+    "WebhookEvent",
+    "WebhookReceiver",
     "offhook_auth",
     "offhook_carrier",
+    "offhook_command",
     "offhook_diagnosis",
 ]
 
 _HOMES: Final[Mapping[str, str]] = {
+    "CallCompleted": "offhook_sendblue.webhook_events",
+    "CallLog": "offhook_sendblue.webhook_events",
     "CallableAuth": "offhook_sendblue.auth",
     "EnvAuth": "offhook_sendblue.auth",
+    "InboundCall": "offhook_sendblue.webhook_events",
     "KeyAuth": "offhook_sendblue.auth",
+    "Line": "offhook_sendblue.lines",
+    "LineStatus": "offhook_sendblue.lines",
+    "Message": "offhook_sendblue.webhook_events",
+    "OtherEvent": "offhook_sendblue.webhook_events",
     "SendblueCarrier": "offhook_sendblue.carrier",
+    "WebhookEvent": "offhook_sendblue.webhook_events",
+    "WebhookReceiver": "offhook_sendblue.webhooks",
 }
 
 
@@ -70,6 +99,12 @@ def _route(environment: Environment) -> Iterable[Finding]:
     return (Finding(Level.WRONG, "route", problem),) if problem else ()
 
 
+def _lines(environment: Environment) -> Iterable[Finding]:
+    from offhook_sendblue.lines_check import findings
+
+    return findings(environment)
+
+
 @hookimpl
 def offhook_auth(registry: AuthRegistry) -> None:
     registry.add("env", _env_auth, summary="Sendblue's key pair from SENDBLUE_API_API_KEY and SENDBLUE_API_API_SECRET")
@@ -81,6 +116,13 @@ def offhook_carrier(registry: CarrierRegistry) -> None:
 
 
 @hookimpl
+def offhook_command(registry: CommandRegistry) -> None:
+    from offhook_sendblue.lines_command import lines  # imports typer, which offhook always has
+
+    registry.add("lines", lines, summary="List the lines of the account, with their states.", needs=("httpx",))
+
+
+@hookimpl
 def offhook_diagnosis(registry: DiagnosisRegistry) -> None:
     registry.add(
         "http-client",
@@ -89,3 +131,4 @@ def offhook_diagnosis(registry: DiagnosisRegistry) -> None:
         needs=("httpx",),
     )
     registry.add("route", _route, summary="whether grants are joined where the API rings", needs=("httpx",))
+    registry.add("lines", _lines, summary="which lines auto would choose among: asks the API", needs=("httpx",))

@@ -51,10 +51,10 @@ _NO_LINE: Final = " It may also mean that the account has no FaceTime line; Send
 
 
 #: Where the keys come from by default, for messages.
-_VARIABLES: Final = f"{KEY_VARIABLE} and {SECRET_VARIABLE}"
+KEYS_FROM: Final = f"{KEY_VARIABLE} and {SECRET_VARIABLE}"
 
 
-def grant_of(answer: HttpAnswer, *, endpoint: str | None, now_s: float, keys_from: str = _VARIABLES) -> Grant:
+def grant_of(answer: HttpAnswer, *, endpoint: str | None, now_s: float, keys_from: str = KEYS_FROM) -> Grant:
     """Return the grant in a complete answer.
 
     Args:
@@ -113,7 +113,7 @@ def retry_after_s(value: str | None, now_s: float) -> float | None:
 
 
 def _refuse(answer: HttpAnswer, now_s: float, keys_from: str) -> NoReturn:
-    status, suffix = answer.status, _message_suffix(answer)
+    status, suffix = answer.status, message_suffix(answer)
     if status < 400:
         raise CarrierProtocolError(
             f"the carrier answered HTTP {status}, which is a redirect or not a final answer. It is not followed, "
@@ -144,9 +144,14 @@ def _refuse(answer: HttpAnswer, now_s: float, keys_from: str) -> NoReturn:
         )
     if status == 404:
         hint = " Is SENDBLUE_API_BASE_URL right?" + hint
-    if status == 400 and _FROM_NUMBER.search(suffix):
+    if status == 400 and names_from_number(suffix):
         hint = f" Call from one of your FaceTime lines: set {FROM_NUMBER_VARIABLE}, or pass from_number (--from)."
     raise RequestRejected(f"the carrier refused the call (HTTP {status}){suffix}.{hint}")
+
+
+def names_from_number(text: str) -> bool:
+    """Whether the text of a refusal is about the number that is called from."""
+    return _FROM_NUMBER.search(text) is not None
 
 
 def _grant(agora: Mapping[str, object], endpoint: str | None) -> Grant:
@@ -185,7 +190,7 @@ def _json_object(answer: HttpAnswer) -> dict[str, object]:
     encoding = answer.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
         raise _unreadable(f"the carrier's answer is compressed ({_excerpt(encoding)}), which was not requested")
-    body = _read(answer.body)
+    body = read_object(answer.body)
     if isinstance(body, str):
         raise _unreadable(
             f"the carrier's answer (HTTP {answer.status}) {body}: it begins "
@@ -194,7 +199,7 @@ def _json_object(answer: HttpAnswer) -> dict[str, object]:
     return body
 
 
-def _read(body: bytes) -> dict[str, object] | str:
+def read_object(body: bytes) -> dict[str, object] | str:
     """Return the JSON object in a body, or what is wrong with it.
 
     Returned and not raised: the error hangs on to the frames of the parser, which hold the token.
@@ -207,9 +212,9 @@ def _read(body: bytes) -> dict[str, object] | str:
         return f"has a field twice ({_excerpt(error.field)!r})"  # any text may be a name, a token too
 
 
-def _message_suffix(answer: HttpAnswer) -> str:
-    """Return what the body of a refusal says, in any of the forms that Sendblue's own clients look for."""
-    body = _read(answer.body)
+def message_suffix(answer: HttpAnswer) -> str:
+    """Return what the body of a refusal says, in any of the forms that Sendblue's own clients look for, or nothing."""
+    body = read_object(answer.body)
     if not isinstance(body, str):
         return _suffix_of(body)
     text = _excerpt(answer.body.decode("utf-8", "replace"))

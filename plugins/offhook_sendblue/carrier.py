@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
 from offhook.arguments import check_instance, check_seconds, check_text
-from offhook.errors import CarrierUnavailable, ConfigError, NumberRejected, PluginError, StartAmbiguous
+from offhook.errors import (
+    CarrierError,
+    CarrierUnavailable,
+    ConfigError,
+    NumberRejected,
+    PluginError,
+    StartAmbiguous,
+)
 from offhook.interfaces import Auth, Carrier, Clock, Environment, Ids, e164, is_loopback, mask, unread
 from offhook.plugin import isolated, name_of
 from offhook.secret import Secret
 from offhook_sendblue import baseurl, http_environment
-from offhook_sendblue.answer import FROM_NUMBER_VARIABLE, grant_of
+from offhook_sendblue.answer import FROM_NUMBER_VARIABLE, KEYS_FROM, grant_of, message_suffix, names_from_number
 from offhook_sendblue.auth import KEY_HEADER, EnvAuth
 from offhook_sendblue.client import make_client
-from offhook_sendblue.exchange import Failure, NoAnswer, connect_only, post_once
+from offhook_sendblue.exchange import Failure, HttpAnswer, NoAnswer, connect_only, get_once, post_once
+from offhook_sendblue.line_choice import AUTO, LineChoice
+from offhook_sendblue.lines import LINES, LINES_STATE, NO_STATES, lines_of, object_of
 from offhook_sendblue.only_loopback import in_a_test
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import httpx
 
     from offhook.interfaces import DialRequest, Grant
+    from offhook_sendblue.lines import Line
+
+_log: Final = logging.getLogger("offhook.sendblue")
 
 DEFAULT_BASE_URL: Final = "https://api.sendblue.co"
 BASE_URL_VARIABLE: Final = "SENDBLUE_API_BASE_URL"
@@ -29,6 +45,8 @@ RELAY_URL_VARIABLE: Final = "OFFHOOK_RELAY_URL"
 START_CALL: Final = "/facetime/start-call"
 #: How long `check` may try to connect, in seconds. The core waits 10 s for the whole check.
 _CONNECT_LIMIT_S: Final = 8.0
+#: How long `lines` may take, in seconds. The core waits 10 s for the lines to choose among.
+_LIST_LIMIT_S: Final = 8.0
 
 
 def route_problem(environment: Environment) -> str:
@@ -51,7 +69,9 @@ class SendblueCarrier(Carrier):
 
     Args:
         auth: provides the key headers; called for each call.
-        from_number: your FaceTime line, E.164, for calls whose request names no line; empty if each request names one.
+        from_number: your FaceTime line, E.164, for calls whose request names no line; empty if each request names one;
+            ``"auto"`` to let the phone choose among the lines of the account, which are asked for once in 5 minutes. A
+            line that Sendblue refused as not a FaceTime line is not chosen again.
         base_url: the API. Must be https unless it is on this machine. Its path is kept.
         relay_url: where to join the channels of its grants. Default: the base URL if that is on this machine, because
             the server there has its own relay; else Agora.
@@ -85,12 +105,15 @@ class SendblueCarrier(Carrier):
             check_text(relay_url, "relay_url", "http://127.0.0.1:8080")
         self.base_url: str = baseurl.checked(base_url, f"the base URL ({BASE_URL_VARIABLE})")
         self.from_number = from_number
+        self._choice: LineChoice | None = None
         self._auth = auth
         self._timeout_s = check_seconds(timeout_s, "timeout_s")
         self._clock: Clock = shared.clock
         self._ids = shared.ids
         self._host = urlsplit(self.base_url).hostname or ""
         self._loopback = is_loopback(self.base_url)
+        if from_number == AUTO:
+            self._choice = LineChoice(self.lines, self._clock)
         self._http = http
         self._client: httpx.AsyncClient | None = None
         if relay_url:
@@ -124,11 +147,11 @@ class SendblueCarrier(Carrier):
     def __repr__(self) -> str:
         # A traceback may show one whose making failed.
         base_url, from_number = getattr(self, "base_url", "not made"), getattr(self, "from_number", "")
-        return f"SendblueCarrier({base_url}, from {mask(from_number)})"
+        return f"SendblueCarrier({base_url}, from {from_number if from_number == AUTO else mask(from_number)})"
 
     async def line_id(self, from_number: str | None = None) -> str:
         """See `Carrier.line_id`: base URL, fingerprint of the key id, from-number."""
-        line = self._line(from_number)
+        line = await self._line(from_number)
         account = (await self._keys()).get(KEY_HEADER)
         return f"{self.base_url} {account.fingerprint if account else ''} {line}"
 
@@ -141,7 +164,7 @@ class SendblueCarrier(Carrier):
         Raises:
             CarrierUnavailable: the API cannot be reached.
         """
-        if self.from_number:
+        if self.from_number and self._choice is None:
             e164(self.from_number, "from-number")
         await self._keys()
         client = self._made_client()
@@ -151,8 +174,55 @@ class SendblueCarrier(Carrier):
             if isinstance(failure, NoAnswer):
                 raise self._unreachable(failure)
 
-    def _line(self, from_number: str | None) -> str:
+    async def lines_to_choose(self) -> Sequence[str]:
+        """See `Carrier.lines_to_choose`: the line that is set, or, with ``auto``, those of the account.
+
+        Raises:
+            ConfigError: the account has no line, or a call from each of them was refused.
+            CarrierError: the lines cannot be asked for.
+        """
+        if self._choice is not None:
+            return await self._choice.numbers()
+        return (self.from_number,) if self.from_number else ()
+
+    async def lines(self) -> tuple[Line, ...]:
+        """Ask for the lines of the account, with their states where the account may ask for those.
+
+        It follows no redirect, and sends the keys to the host of the base URL alone.
+
+        Raises:
+            ConfigError: there are no keys.
+            CarrierError: the carrier cannot be reached, refuses, or answers with something else.
+        """
+        client, keys = self._made_client(), await self._keys()
+        async with asyncio.TaskGroup() as group:
+            numbers = group.create_task(self._get(client, LINES, keys))
+            states = group.create_task(self._get(client, LINES_STATE, keys))
+        found = self._object_of(numbers.result(), LINES)
+        try:
+            known = self._object_of(states.result(), LINES_STATE)
+        except CarrierError as error:
+            known = None
+            answer = states.result()
+            if not isinstance(answer, HttpAnswer) or answer.status not in NO_STATES:
+                _log.warning("the states of the lines are not known: %s", error.message)
+        return lines_of(found, known)
+
+    async def _get(self, client: httpx.AsyncClient, path: str, keys: Mapping[str, Secret]) -> HttpAnswer | NoAnswer:
+        timeout_s = min(self._timeout_s, _LIST_LIMIT_S)
+        return await get_once(client, self.base_url + path, keys, timeout_s=timeout_s, ids=self._ids)
+
+    def _object_of(self, answer: HttpAnswer | NoAnswer, path: str) -> dict[str, object]:
+        if isinstance(answer, HttpAnswer):
+            return object_of(answer, path, now_s=self._clock.wall_s(), keys_from=self._keys_from())
+        if answer.failure is Failure.NOT_SENT:
+            raise self._unreachable(answer)
+        raise CarrierUnavailable(f"the answer to {path} was lost ({answer.problem})")
+
+    async def _line(self, from_number: str | None) -> str:
         line = from_number or self.from_number
+        if line == AUTO and self._choice is not None:
+            return (await self._choice.numbers())[0]  # without a phone, which would have chosen
         if not line:
             if ignored := unread({}, (FROM_NUMBER_VARIABLE,)):
                 raise ConfigError(f"no number to call from is set: {ignored}")
@@ -164,7 +234,7 @@ class SendblueCarrier(Carrier):
         return line
 
     async def start_call(self, request: DialRequest) -> Grant:
-        to, line = request.number, self._line(request.from_number)
+        to, line = request.number, await self._line(request.from_number)
         if to == line:
             raise NumberRejected(f"a line cannot call itself: {mask(to)} is also the number to call from")
         keys = await self._keys()
@@ -183,10 +253,9 @@ class SendblueCarrier(Carrier):
                 f"the answer to start-call was lost ({answer.problem}): the phone of {mask(to)} may have rung. "
                 "offhook did not repeat the request; check that phone before you dial again"
             )
-        now_s = self._clock.wall_s()
-        if isinstance(self._auth, EnvAuth):
-            return grant_of(answer, endpoint=self.endpoint, now_s=now_s)
-        return grant_of(answer, endpoint=self.endpoint, now_s=now_s, keys_from=f"the auth {name_of(self._auth)}")
+        if self._choice is not None and answer.status in (400, 403) and names_from_number(message_suffix(answer)):
+            self._choice.refuse(line)
+        return grant_of(answer, endpoint=self.endpoint, now_s=self._clock.wall_s(), keys_from=self._keys_from())
 
     async def aclose(self) -> None:
         client, self._client = self._client, None
@@ -217,6 +286,9 @@ class SendblueCarrier(Carrier):
         return CarrierUnavailable(
             f"nothing answers at {self.base_url} {why}: is the URL right? To call the mock, start it with: offhook mock"
         )
+
+    def _keys_from(self) -> str:
+        return KEYS_FROM if isinstance(self._auth, EnvAuth) else f"the auth {name_of(self._auth)}"
 
     async def _keys(self) -> Mapping[str, Secret]:
         """Return the auth's headers. Its mistakes are reported under its own name, not the carrier's."""

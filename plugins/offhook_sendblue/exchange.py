@@ -1,4 +1,4 @@
-"""One POST, never sent twice: a deadline for all of it, a limit on the answer, and a clear result: sent or not.
+"""One request, never sent twice: a deadline for all of it, a limit on the answer, and a clear result: sent or not.
 
 Failures are returned, not raised, so that no exception of the HTTP client, whose frames hold the keys in the clear, is
 attached to the error that the caller raises.
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: A start-call answer has about 500 bytes.
 MAX_ANSWER_BYTES: Final = 64 * 1024
+#: A list has an entry of some hundred bytes for each line of the account.
+MAX_LIST_BYTES: Final = 1024 * 1024
 #: The waits before further attempts to connect; up to the same time is added at random.
 _CONNECT_WAITS_S: Final = (0.05, 0.15)
 #: The method with which a proxy is asked for a connection: nothing of our request.
@@ -108,7 +110,8 @@ class _ConnectedError(Exception):
 class _Progress:
     """How far a request got."""
 
-    def __init__(self) -> None:
+    def __init__(self, most_bytes: int = MAX_ANSWER_BYTES) -> None:
+        self.most_bytes = most_bytes
         # True until the client reports that it is only connecting: without a report, assume that it has sent.
         self.sent = True
         self.answer: HttpAnswer | None = None
@@ -209,10 +212,37 @@ async def post_once(
         timeout_s: the limit for everything together.
         ids: randomness for the waits between attempts to connect.
     """
-    progress = _Progress()
+    return await _once(client, "POST", url, document, keys, _Progress(), timeout_s, ids)
+
+
+async def get_once(
+    client: httpx.AsyncClient, url: str, keys: Mapping[str, Secret], *, timeout_s: float, ids: Ids
+) -> HttpAnswer | NoAnswer:
+    """GET a list, once; as `post_once`, with an answer of up to `MAX_LIST_BYTES`.
+
+    Args:
+        client: made by `client.make_client`.
+        url: the endpoint.
+        keys: headers that are secrets.
+        timeout_s: the limit for everything together.
+        ids: randomness for the waits between attempts to connect.
+    """
+    return await _once(client, "GET", url, None, keys, _Progress(MAX_LIST_BYTES), timeout_s, ids)
+
+
+async def _once(
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    document: Mapping[str, str] | None,
+    keys: Mapping[str, Secret],
+    progress: _Progress,
+    timeout_s: float,
+    ids: Ids,
+) -> HttpAnswer | NoAnswer:
     try:
         async with asyncio.timeout(timeout_s):
-            failure = await _attempts(lambda: _exchange(client, url, document, keys, progress), progress, ids)
+            failure = await _attempts(lambda: _exchange(client, method, url, document, keys, progress), progress, ids)
         return failure or progress.outcome("", complete=True)
     except TimeoutError:
         return progress.outcome(f"no complete answer within {timeout_s:g} s", complete=False)
@@ -240,19 +270,20 @@ async def _attempts(
 
 async def _exchange(
     client: httpx.AsyncClient,
+    method: str,
     url: str,
-    document: Mapping[str, str],
+    document: Mapping[str, str] | None,
     keys: Mapping[str, Secret],
     progress: _Progress,
 ) -> None:
     async with client.stream(
-        "POST", url, json=document, auth=_Keys(keys), extensions={"trace": progress.trace}
+        method, url, json=document, auth=_Keys(keys), extensions={"trace": progress.trace}
     ) as response:
         progress.answer = HttpAnswer(response.status_code, response.headers, b"")
         # Raw: compressed answers are not requested, and one that arrives anyway could unpack to any size.
         async for part in response.aiter_raw():
             progress.body += part
-            if len(progress.body) > MAX_ANSWER_BYTES:
+            if len(progress.body) > progress.most_bytes:
                 progress.oversized = True
                 return
 

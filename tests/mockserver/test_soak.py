@@ -17,6 +17,7 @@ import pytest
 from tests.mockserver.soak import CallStore, check, converse, script_in, slope
 
 from offhook import AudioFrame, Phone
+from offhook.call import reports
 from offhook.interfaces.ids import Ids
 from offhook.testing import LoopClock, Resources, run_virtual
 from offhook_mockserver.doors.memory.leg import MemoryLeg
@@ -37,6 +38,8 @@ MOST_BLOCKS: Final = 1.5
 AT_ONCE: Final = 200
 #: Entries that the mock's journal holds.
 JOURNAL: Final = 50
+#: Ended calls that the phone keeps for late reports.
+REMEMBERED: Final = 20
 
 
 @contextlib.asynccontextmanager
@@ -125,6 +128,12 @@ async def all_at_once(folder: Path, calls: int) -> None:
             check(mock, store, index, *task.result(), folder)
         assert Resources.now() == before
         check_empty(mock, store, folder)
+
+
+@pytest.fixture(autouse=True)
+def remembers_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fill up what a phone remembers of ended calls early, so that what calls leave beyond that shows."""
+    monkeypatch.setattr(reports, "MOST_ENDED", REMEMBERED)
 
 
 @pytest.fixture(autouse=True)

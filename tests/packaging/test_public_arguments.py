@@ -88,7 +88,7 @@ from offhook_mockserver.server import (
 from offhook_mockserver.server.asgi_transport import AsgiTransport
 from offhook_mockserver.testkit import Faults, ServerThread
 from offhook_mockserver.testkit import mock as kit_mock
-from offhook_sendblue import CallableAuth, EnvAuth, KeyAuth, SendblueCarrier
+from offhook_sendblue import CallableAuth, EnvAuth, KeyAuth, SendblueCarrier, WebhookReceiver
 from offhook_sqlite.archive import SqliteArchive
 from offhook_sqlite.store import SqliteStore
 from offhook_wire.impairment import Impairment
@@ -254,6 +254,8 @@ def valid_calls(folder: Path, call: Call, phone: Phone, kit_handle: MockHandle) 
         "ToneSource.__init__": (ToneSource, {"frequency_hz": 440}),
         "ToneSource.parse": (ToneSource.parse, {"argument": "440"}),
         "WavSource.__init__": (WavSource, {"path": ...}),
+        "WebhookReceiver.__init__": (WebhookReceiver, {"secret": "s3cret"}),
+        "WebhookReceiver.aclose": (WebhookReceiver("s3cret", on_event=lambda event: event).aclose, {}),
     }
     return {
         **audio_calls(),

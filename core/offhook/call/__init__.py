@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from offhook.call.call import Call
-from offhook.call.in_process import InProcessService, reached_in_process
+from offhook.call.in_process import InProcessService, clock_in_process, reached_in_process
 from offhook.call.phone import Phone, PhoneSettings
 from offhook.call.threadsafe import ThreadsafeCall
 
@@ -13,5 +13,6 @@ __all__ = [
     "Phone",
     "PhoneSettings",
     "ThreadsafeCall",
+    "clock_in_process",
     "reached_in_process",
 ]

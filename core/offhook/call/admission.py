@@ -13,12 +13,13 @@ import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from offhook.arguments import check_seconds, check_whole
+from offhook.arguments import check_seconds, check_whole, is_several
+from offhook.call.lines import LineUse
 from offhook.errors import DoubleDial, OffhookError, TooManyCalls
 from offhook.interfaces import DialGuard
 from offhook.interfaces.grant import is_loopback
-from offhook.interfaces.numbers import mask
-from offhook.plugin.isolation import isolated
+from offhook.interfaces.numbers import e164, mask
+from offhook.plugin.isolation import contract_error, isolated
 
 if TYPE_CHECKING:
     from offhook.interfaces import Carrier
@@ -93,13 +94,14 @@ class Admission:
         self._window_s = redial_window_s
         self._if_killed_s = max(AMBIGUOUS_HOLD_S, redial_window_s) if redial_window_s else 0.0
         self._up: dict[str, str] = {}
+        self._lines = LineUse(max(AMBIGUOUS_HOLD_S, redial_window_s))
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
     async def admit(self, request: DialRequest) -> DialRequest:
         """Reserve a place among the phone's calls, and claim the guard's key, for a call; `release` gives both back.
 
         Returns:
-            The request with its `line` and the time.
+            The request with its `line`, the time, and the line that was chosen if the program chose none.
 
         Raises:
             DialRefused: the limit is reached, or a plugin or the guard refused; `redial` overrides the guard.
@@ -113,6 +115,9 @@ class Admission:
         call_id = request.call_id
         self._up[call_id] = ""  # the place is taken while plugins are asked
         try:
+            request = await self._choose_line(request)
+            if request.from_number is not None:
+                self._lines.take(call_id, request.from_number, request.number)  # other calls choose meanwhile
             request = await self._ask(request)
             key = guard_key(request.line, request.number)
             async with self._alone(key):
@@ -120,6 +125,7 @@ class Admission:
                 self._up[call_id] = key
         except BaseException:
             del self._up[call_id]
+            self._lines.give_back(call_id, self._clock.monotonic_s())
             raise
         return request
 
@@ -135,7 +141,7 @@ class Admission:
         if len(self._up) >= self._limit:
             up = f"{len(self._up)} calls are up, which is the limit"
             raise TooManyCalls(f"{mask(request.number)} would not be dialled: {up}")
-        request = await self._ask(request)
+        request = await self._ask(await self._choose_line(request))
         key = guard_key(request.line, request.number)
         async with self._alone(key):
             await self._take(key, request, 0.0)  # a process that dies here has rung nothing
@@ -155,9 +161,24 @@ class Admission:
             OffhookError: the guard failed.
         """
         key = self._up.pop(call_id, None)
+        self._lines.give_back(call_id, self._clock.monotonic_s())
         if key:
             hold_s = {"no": 0.0, "unknown": max(AMBIGUOUS_HOLD_S, self._window_s)}.get(rang, self._window_s)
             await self._free(key, call_id, hold_s)
+
+    async def _choose_line(self, request: DialRequest) -> DialRequest:
+        """Choose the line to call from, if the program chose none and the carrier names any."""
+        if request.from_number is not None:
+            return request
+        carrier = self._carrier
+        offered = await isolated(carrier, "lines_to_choose", lambda: carrier.lines_to_choose(), _LINE_TIMEOUT_S)
+        if not is_several(offered):  # a plugin may return anything
+            problem = f"returned {type(offered).__name__}; expected a list of numbers"
+            raise contract_error(carrier, "lines_to_choose", problem, "Carrier")
+        if not offered:
+            return request
+        lines = [e164(line, "number to call from") for line in offered]
+        return replace(request, from_number=self._lines.choose(lines, request.number, self._clock.monotonic_s()))
 
     async def _ask(self, request: DialRequest) -> DialRequest:
         """Ask the carrier for its line, ask the plugins for permission, and return the completed request."""

@@ -16,13 +16,14 @@ from offhook.call.dialing import Dialing
 from offhook.call.heartbeat import Heartbeat
 from offhook.call.our_leg import OurLeg
 from offhook.call.program_notes import PLAYOUT_CUT, ProgramNotes
+from offhook.call.reports import ReportedCall
 from offhook.call.tasks import CallTasks
 from offhook.errors import OffhookError, PluginError
 from offhook.interfaces.numbers import mask_all
 from offhook.records.record_keeper import RecordKeeper
 from offhook.secret import redact
 from offhook.session.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
-from offhook.session.events import DeadlinePassed, Dialed, HangUpRequested, WebhookReported
+from offhook.session.events import CallAccepted, DeadlinePassed, Dialed, HangUpRequested
 from offhook.session.machine import CallSession
 from offhook.session.states import CallState
 
@@ -68,6 +69,8 @@ class Driver:
         #: Whether the call was hung up, refused or found impossible before it was dialled.
         self.given_up: bool = False
         self.runner: asyncio.Task[None] | None = None
+        #: The call as reports see it; None until it is dialled.
+        self._reported: ReportedCall | None = None
         self._book = RecordKeeper(
             request.number,
             request.from_number,
@@ -136,7 +139,10 @@ class Driver:
             request: as it was admitted.
         """
         self.request = request
+        self._book.call_from(request.from_number)
         self._book.begin()
+        self._reported = ReportedCall(request, self.record, self.report)
+        self._parts.reports.begin(self._reported)
         hooks, failed = self._parts.plugins.hooks, self.timeline.observer_failed
         hooks.call_created(self.record.call_id, self.record.number, failed)
         self._heartbeat.start()
@@ -187,14 +193,11 @@ class Driver:
                 _log.error("%s: a bug in offhook, please report it\n%s", self.record.call_id, lines)
 
     def report(self, report: CarrierReport) -> bool:
-        """Take what the carrier says about the end of a call; returns whether that ended this one.
-
-        A call that was not dialled, or whose end is known, is left alone.
-        """
-        ours = report.call_id == self.record.call_id or (report.channel and report.channel == self.record.channel)
-        if not ours or self.runner is None or self._session.outcome is not None:
-            return False
-        self.feed(WebhookReported(report.disposition))
+        """Take what the carrier says about the end of this call; returns whether that ended or amended it."""
+        amendments = self._book.amendments
+        if self._session.outcome is not None:
+            return amendments.take(report)
+        self.feed(amendments.event(report))
         return self._session.outcome is not None
 
     async def closed(self) -> None:
@@ -287,6 +290,9 @@ class Driver:
         self._leg.follow(event)
         self._arm()
         self._wake()
+        if isinstance(event, CallAccepted):
+            assert self._reported is not None  # the call was dialled
+            self._parts.reports.look_again(self._reported)  # a webhook may be faster than the carrier's answer
 
     def _act(self, action: Action) -> None:
         match action:
@@ -380,7 +386,8 @@ class Driver:
             self.record.rang = "no"
 
     def _seal(self) -> None:
-        """The record is final."""
+        """The record is final, but for reports of the carrier."""
+        self._parts.reports.end(self.record.call_id, self._book.amendments.take)
         hooks, failed = self._parts.plugins.hooks, self.timeline.observer_failed
         hooks.call_ended(self.record.call_id, self.record, failed)
         self.timeline.close()

@@ -95,6 +95,15 @@ def reached_in_process(service: InProcessService) -> Generator[None]:
         _service.set(before)  # not by token: the body may end in another context than it began in
 
 
+def clock_in_process() -> Clock | None:
+    """The clock of the service that phones made here would reach in this process; None if they would reach none.
+
+    Parts that keep time beside a phone use it, so that they agree with it about the present.
+    """
+    service = _service.get()
+    return None if service is None else service.clock
+
+
 def service_at(settings: Environment) -> InProcessService | None:
     """The service in this process that a phone with these settings calls; None if it calls any other."""
     service = _service.get()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from offhook.call.admission import Admission
+    from offhook.call.reports import Reports
     from offhook.call.watchdog import Watchdog
     from offhook.interfaces import Carrier, Transport
     from offhook.interfaces.clock import Clock
@@ -67,6 +68,7 @@ class PhoneParts:
     clock: Clock
     ids: Ids
     admission: Admission
+    reports: Reports
     watchdog: Watchdog | None = None
     affinity: Affinity = field(default_factory=Affinity)
 

@@ -14,6 +14,7 @@ from offhook.call.call import Call
 from offhook.call.driver import Driver
 from offhook.call.in_process import service_at
 from offhook.call.parts import Affinity, PhoneParts
+from offhook.call.reports import Reports
 from offhook.call.watchdog import LIMIT_S, Watchdog
 from offhook.errors import CallStateError, ConfigError, OffhookError
 from offhook.interfaces import Auth, Carrier, CarrierReport, DialGuard, Transport
@@ -196,6 +197,7 @@ class Phone:
                 watchdog = None
             self._parts = PhoneParts(
                 *(carrier, transport, self.plugins, stores, settings.clock, settings.ids, admission),
+                reports=Reports(settings.clock),
                 watchdog=watchdog,
                 affinity=affinity,
             )
@@ -311,12 +313,19 @@ class Phone:
         """Take what a carrier says about the end of a call, for example in a webhook. Call it on the phone's loop.
 
         A report can end an unanswered call as declined or busy, and an answered call as completed; the evidence in the
-        timeline is `Evidence.WEBHOOK`. A repeated report changes nothing, nor does a report for a call that this phone
-        does not have, or whose end is known already: webhooks arrive late, twice, and at every process.
+        timeline is `Evidence.WEBHOOK`. Of a call that has ended, for an hour and for the last 1,000 calls, a report
+        amends the record, here and in the stores: it turns `no_answer` into declined or busy, and resolves a call of
+        which it was not known whether it rang. `CallRecord.report` keeps it. A repeated report changes nothing, nor
+        does one that contradicts what was seen, or knows less than an earlier one: webhooks arrive late, twice, in any
+        order, and at every process.
+
+        A report that names no call of this phone by its channel or id may name one by its numbers: it is then about the
+        only call between them that was up at `at_s`. That is graded as assumed, and ends no call.
 
         Returns:
-            Whether the report ended a call. A report that names only a channel finds its call once the carrier has
-            accepted the call, and not earlier.
+            Whether the report ended a call or changed a record. A report for a call of another process returns False.
+            So does one that is faster than the carrier's answer; it is kept, see `waiting_reports`, and taken when that
+            arrives.
 
         Raises:
             ConfigError: `report` is not a `CarrierReport`.
@@ -325,7 +334,17 @@ class Phone:
         """
         self._parts.must_be_ours(needs_loop=True)
         check_instance(report, "report", CarrierReport, "an offhook.interfaces.CarrierReport")
-        return any(driver.report(report) for driver in self._drivers)
+        return not self._closed and self._parts.reports.take(report)
+
+    @property
+    def clock(self) -> Clock:
+        """The time of the phone: the machine's, or that of the mock that it calls within a process."""
+        return self._parts.clock
+
+    @property
+    def waiting_reports(self) -> tuple[CarrierReport, ...]:
+        """The reports of the last hour that belong to no call of this phone so far, at most 1,000, the oldest first."""
+        return self._parts.reports.waiting
 
     def source(self, spec: str | os.PathLike[str]) -> AudioSource:
         """Open an audio source now, for `Call.play()`, so that a mistake in it is found before anything rings.

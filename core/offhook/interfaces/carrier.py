@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from offhook.arguments import check_choice, check_number
 from offhook.errors import ConfigError
 from offhook.interfaces.old_carriers import keep_old_members, line_id_for_line
+from offhook.session.grade import Grade
 from offhook.session.outcome import Disposition
 from offhook.wording import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from offhook.interfaces.dialing import DialRequest
     from offhook.interfaces.grant import Grant
@@ -37,6 +39,21 @@ class Carrier(ABC):
             ConfigError: a setting is missing or wrong.
         """
         ...
+
+    async def lines_to_choose(self) -> Sequence[str]:
+        """The lines among which a call whose request names none chooses, E.164; one if there is no choice.
+
+        The phone chooses the line with the fewest of its own calls, and among those the one that it has not used for
+        the longest time. The chosen line is the request's `from_number` from then on.
+
+        Returns:
+            The lines; empty (the default) if this carrier names no lines: the request's `from_number` stays None.
+
+        Raises:
+            ConfigError: no line can be used.
+            CarrierError: the carrier cannot say which lines there are.
+        """
+        return ()
 
     async def line_id(self, from_number: str | None = None) -> str:
         """Identify a line of ours: the same text for the same line of the same account at the same service, also in
@@ -87,17 +104,28 @@ class CarrierReport:
 
     Attributes:
         disposition: how the call ended: declined, busy, not answered, completed.
-        channel: the channel of the call, as in its grant; empty if the carrier names the call by our id.
-        call_id: our name for the call; empty if the carrier names it by its channel.
+        channel: the channel of the call, as in its grant, or the carrier's own name for the call, which may be that.
+        call_id: our name for the call; numbers beside it are not looked at.
+        number: who was called, E.164; for a report that names its call by its numbers, or by those and a channel.
+        from_number: the line that was called from, E.164; needed with `number`.
+        at_s: a moment at which the call was up, in seconds since 1970 by the carrier's clock; None if it is unknown.
+            It keeps a report from being matched by its numbers with another call between them.
+        grade: how sure it is that the carrier said this.
+        text: what the carrier said, for people: no secret, and no number that is not masked.
 
     Raises:
-        ConfigError: `disposition` is not one of these four, `channel` or `call_id` is not a str, or not exactly one of
-            `channel` and `call_id` is given.
+        ConfigError: `disposition` is not one of these four, another attribute is of the wrong type, not exactly one of
+            `channel` and `call_id` is given and no numbers are, or one number is given without the other.
     """
 
     disposition: Disposition
     channel: str = ""
     call_id: str = ""
+    number: str = field(default="", repr=False)
+    from_number: str = field(default="", repr=False)
+    at_s: float | None = None
+    grade: Grade = Grade.DOCUMENTED
+    text: str = ""
 
     def __post_init__(self) -> None:
         # Webhooks are JSON, so the types may be wrong. `in` alone would accept a str, which equals the member it names.
@@ -106,11 +134,19 @@ class CarrierReport:
             allowed = ", ".join(f"Disposition.{item.name}" for item in _REPORTED)
             given = f"{type(self.disposition).__name__} {quoted(str(self.disposition))}"
             raise ConfigError(f"CarrierReport(disposition=...) must be one of {allowed}; got {given}")
-        for name, value in (("channel", self.channel), ("call_id", self.call_id)):
-            if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        for name in ("channel", "call_id", "number", "from_number", "text"):
+            value: object = getattr(self, name)
+            if not isinstance(value, str):
                 raise ConfigError(f"CarrierReport({name}=...) must be a str, got {type(value).__name__}")
-        if bool(self.channel) == bool(self.call_id):
-            raise ConfigError("a CarrierReport names its call by channel or by call_id: pass one of them")
+        if self.at_s is not None:
+            check_number(self.at_s, "CarrierReport(at_s=...)", unit="seconds since 1970")
+        check_choice(self.grade, "CarrierReport(grade=...)", Grade)
+        if bool(self.number) != bool(self.from_number):
+            raise ConfigError("a CarrierReport with a number needs from_number, and the reverse: pass both")
+        if (self.channel and self.call_id) or not (self.channel or self.call_id or self.number):
+            raise ConfigError(
+                "a CarrierReport names its call by channel or by call_id: pass one of them, or number and from_number"
+            )
 
 
 class Auth(ABC):

@@ -5,10 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offhook.interfaces.numbers import mask, mask_these
+from offhook.records.amendments import Amendments, detail_of
 from offhook.records.call_time import CallTime
 from offhook.records.timeline import Timeline
 from offhook.secret import redact
-from offhook.session.events import CallAccepted, DeadlinePassed, Dialed, LegClosed, LegDisconnected, LegFailed
+from offhook.session.events import (
+    CallAccepted,
+    DeadlinePassed,
+    Dialed,
+    LegClosed,
+    LegDisconnected,
+    LegFailed,
+    WebhookReported,
+)
 from offhook.session.facts import to_facts
 from offhook.session.outcome import Disposition
 from offhook.session.policy import policy_document
@@ -23,6 +32,16 @@ if TYPE_CHECKING:
     from offhook.records.stores import Stores
     from offhook.session.events import Event
     from offhook.session.machine import CallSession, Step
+
+
+class _Cleaning:
+    """Removes secrets and the numbers of the call from a text, which plugins may have put into it."""
+
+    def __init__(self, *numbers: str | None) -> None:
+        self.numbers = numbers
+
+    def __call__(self, text: str) -> str:
+        return mask_these(redact(text), *self.numbers)
 
 
 class RecordKeeper:
@@ -48,7 +67,7 @@ class RecordKeeper:
         hooks: Hooks,
         session: CallSession,
     ) -> None:
-        self._numbers = (number, from_number)
+        self._clean = _Cleaning(number, from_number)
         self._session = session
         self._time = CallTime(clock)
         #: The grant that is in use; the journal holds the fingerprint of its token, and never the token.
@@ -59,14 +78,17 @@ class RecordKeeper:
         self.renewal_problem = ""
         #: Why our connection broke last, in parentheses; empty if the transport did not say.
         self._broken = ""
-        self.record: CallRecord = CallRecord(call_id, mask(number), "")
+        self.record: CallRecord = CallRecord(call_id, mask(number), "", from_number=_masked(from_number))
         self.timeline: Timeline = Timeline(
             self.record, stores.of_call(call_id), hooks, session, self._time.now_s, self._clean
         )
+        #: Takes reports of the carrier once the outcome is known; it does not hold this object.
+        self.amendments: Amendments = Amendments(session, self.timeline, self._time.now_s, self._clean)
 
-    def _clean(self, text: str) -> str:
-        """`text` without secrets and the numbers of the call, which plugins may have put into it."""
-        return mask_these(redact(text), *self._numbers)
+    def call_from(self, from_number: str | None) -> None:
+        """The call is from this line, which was chosen when it was admitted; None if the carrier did not say which."""
+        self._clean.numbers = (self._clean.numbers[0], from_number)
+        self.record.from_number = _masked(from_number)
 
     def begin(self) -> None:
         """The call is dialled now: its time starts."""
@@ -119,6 +141,8 @@ class RecordKeeper:
     def _detail(self, event: Event) -> str:
         if isinstance(event, CallAccepted) and self.grant is not None:
             return f"channel={self.grant.channel} token_sha256={self.grant.token.fingerprint}"
+        if isinstance(event, WebhookReported):
+            return detail_of(event)
         return " ".join(f"{name}={value}" for name, value in to_facts(event).items() if value not in (None, ""))
 
     def _explain(self, event: Event, evidence: Evidence | None) -> str:
@@ -139,3 +163,7 @@ class RecordKeeper:
         if evidence is Evidence.CALLEE_DROPPED:
             return f"the callee vanished from the channel and did not come back within {policy.grace_s:g} s"
         return f"not in the channel within {policy.setup_timeout_s:g} s of dialling"
+
+
+def _masked(number: str | None) -> str:
+    return "" if number is None else mask(number)

@@ -78,11 +78,12 @@ class Timeline:
 
     def event(self, name: str, detail: str, step: Step, at_s: float, facts: Mapping[str, object]) -> None:
         """Add what the session made of an event."""
-        self.add(
-            TimelineEntry(
-                at_s, name, step.call, step.leg, step.changed, step.evidence, step.grade, self._clean(detail), facts
-            )
-        )
+        self.add(self._entry(name, detail, step, at_s, facts))
+
+    def amend(self, name: str, detail: str, step: Step, at_s: float, facts: Mapping[str, object]) -> None:
+        """Add an event that changed the record and no state, and save the record, even if it was final."""
+        self._write(self._entry(name, detail, step, at_s, facts))
+        self.save()
 
     def note(self, name: str, detail: str, facts: Mapping[str, object] | None = None) -> None:
         """Add an entry that changes no state."""
@@ -96,6 +97,17 @@ class Timeline:
         """
         if self._closed:
             return
+        self._write(entry)
+        if entry.changed:
+            self.save()
+            self._hooks.call_transition(self.record.call_id, entry, self.observer_failed)
+
+    def _entry(self, name: str, detail: str, step: Step, at_s: float, facts: Mapping[str, object]) -> TimelineEntry:
+        return TimelineEntry(
+            at_s, name, step.call, step.leg, step.changed, step.evidence, step.grade, self._clean(detail), facts
+        )
+
+    def _write(self, entry: TimelineEntry) -> None:
         problems = self._stores.append(entry_document(self.record.call_id, entry))
         if len(self.record.timeline) < ENTRIES_KEPT:
             self.record.timeline.append(entry)
@@ -103,14 +115,11 @@ class Timeline:
             self.count("timeline_entries_dropped")
         for stream in tuple(self._streams):
             stream.put(entry)
-        level = logging.INFO if entry.changed else logging.DEBUG
+        level = logging.INFO if entry.evidence else logging.DEBUG
         evidence = entry.evidence.text if entry.evidence else "nothing changed"
         _log.log(level, "%s %s: %s (%s) %s", self.record.call_id, entry.event, entry.call.name, evidence, entry.detail)
         for problem in problems:  # after the entry itself, so that the timeline stays in order
             self.problem(problem)
-        if entry.changed:
-            self.save()
-            self._hooks.call_transition(self.record.call_id, entry, self.observer_failed)
 
     def observer_failed(self, error: OffhookError) -> None:
         """A plugin's observer hook raised; the call goes on."""

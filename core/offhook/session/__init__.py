@@ -41,10 +41,12 @@ from offhook.session.events import (
     StartLost,
     WebhookReported,
 )
+from offhook.session.grade import Grade
+from offhook.session.late_reports import LATE_REPORTS, LATE_REPORTS_IF_UNKNOWN, LateEffect
 from offhook.session.machine import CallSession, Step
 from offhook.session.outcome import Cause, Disposition, EndedBy, Outcome
 from offhook.session.policy import AnswerPolicy, CallPolicy
-from offhook.session.record import CallRecord, Gap, TimelineEntry, entry_document, record_document
+from offhook.session.record import CallRecord, Gap, TakenReport, TimelineEntry, entry_document, record_document
 from offhook.session.states import (
     CALL_TABLE,
     COUPLING,
@@ -52,7 +54,6 @@ from offhook.session.states import (
     LEG_TABLE,
     CallState,
     Evidence,
-    Grade,
     LegState,
     Signal,
 )
@@ -62,6 +63,8 @@ __all__ = [
     "COUPLING",
     "ENDINGS",
     "GRADES",
+    "LATE_REPORTS",
+    "LATE_REPORTS_IF_UNKNOWN",
     "LEG_TABLE",
     "Action",
     "AnswerPolicy",
@@ -90,6 +93,7 @@ __all__ = [
     "GrantRenewed",
     "HangUpRequested",
     "JoinChannel",
+    "LateEffect",
     "LeaveChannel",
     "LeaveReason",
     "LegClosed",
@@ -111,6 +115,7 @@ __all__ = [
     "StartCall",
     "StartLost",
     "Step",
+    "TakenReport",
     "TimelineEntry",
     "WebhookReported",
     "entry_document",

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
+from offhook.session.grade import Grade
+
 if TYPE_CHECKING:
     from offhook.session.outcome import Cause, Disposition
 
@@ -78,9 +80,15 @@ class StartLost:
 
 @dataclass(frozen=True, slots=True)
 class WebhookReported:
-    """A webhook of the carrier reported how the call ended."""
+    """A webhook of the carrier reported how the call ended.
+
+    `grade` says how sure it is that the carrier said this, and said it of this call. `text` is for people; events are
+    equal whatever their texts.
+    """
 
     disposition: Disposition
+    grade: Grade = Grade.DOCUMENTED
+    text: str = field(default="", compare=False)
 
 
 # From the shell, which has grants renewed

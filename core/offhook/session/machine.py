@@ -37,7 +37,9 @@ from offhook.session.events import (
     StartLost,
     WebhookReported,
 )
+from offhook.session.grade import Grade
 from offhook.session.impossible import is_impossible
+from offhook.session.late_reports import LateEffect, late_effect
 from offhook.session.outcome import Disposition
 from offhook.session.policy import AnswerPolicy, CallPolicy, check_policy
 from offhook.session.states import (
@@ -47,7 +49,6 @@ from offhook.session.states import (
     LEG_TABLE,
     CallState,
     Evidence,
-    Grade,
     LegState,
     Signal,
     Timer,
@@ -92,7 +93,10 @@ _ANSWERS: Final[Mapping[AnswerPolicy, Evidence]] = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The result of one event: the states after it and, if one changed, the evidence and its grade."""
+    """The result of one event: the states after it and, if one changed, the evidence and its grade.
+
+    A report that is taken after the outcome was known has evidence and grade as well, although no state changes.
+    """
 
     call: CallState
     leg: LegState
@@ -125,12 +129,15 @@ class CallSession:
         self.callee_uid: int | None = None
         #: Whether the callee is in the channel, as far as the channel reports.
         self.callee_present: bool = False
-        #: How it ended; set with the first step towards the end, and final.
+        #: How it ended; set with the first step towards the end. Only a report can change it then, see
+        #: `late_reports.py`.
         self.outcome: Outcome | None = None
         #: When the grant's token expires; kept for `_token`, which watches the token once our leg is in the channel.
         self._expires_at_s: float | None = None
         self._token = TokenWatch(policy.renew_before_s)
         self._answered = False
+        #: Whether a report of the carrier was taken.
+        self._reported = False
         self._seen: set[Evidence] = set()
         self._deadlines: dict[Timer, float] = {}
         self._actions: deque[Action] = deque()
@@ -154,11 +161,13 @@ class CallSession:
         before = self.call_state, self.leg_state
         evidence = self._take(event, now)
         changed = (self.call_state, self.leg_state) != before
-        if not changed or evidence is None:
+        if evidence is None:
             return Step(self.call_state, self.leg_state, changed, None, None)
         moved = self.call_state is not before[0]
         grade = GRADES.get((self.call_state, evidence), Grade.OBSERVED) if moved else Grade.OBSERVED
-        return Step(self.call_state, self.leg_state, True, evidence, grade)
+        if isinstance(event, WebhookReported):
+            grade = event.grade
+        return Step(self.call_state, self.leg_state, changed, evidence, grade)
 
     def next_action(self) -> Action | None:
         """The oldest action that was not taken yet, or None."""
@@ -221,12 +230,24 @@ class CallSession:
         return Evidence.ACCEPTED
 
     def _report(self, disposition: Disposition, now: float) -> Evidence | None:
-        """Take the report of a webhook: it can end an unanswered call, and an answered call only as completed."""
+        """Take the report of a webhook: it can end an unanswered call, and an answered call only as completed.
+
+        If the call has an outcome already, the report may change it, see `late_reports.py`.
+        """
         if self._answered and disposition is not Disposition.COMPLETED:
             return None
-        known = ENDINGS[Signal.REPORTED].unanswered
-        outcome = replace(known, disposition=disposition, cause=REPORTED_CAUSES.get(disposition, known.cause))
-        return self._signal(Signal.REPORTED, Evidence.WEBHOOK, now, outcome)
+        ending = ENDINGS[Signal.REPORTED].unanswered
+        outcome = replace(ending, disposition=disposition, cause=REPORTED_CAUSES.get(disposition, ending.cause))
+        if self.outcome is None:
+            taken = self._signal(Signal.REPORTED, Evidence.WEBHOOK, now, outcome) is not None
+        else:
+            accepted = self.leg_state is not LegState.NEW
+            effect = late_effect(self.outcome.disposition, disposition, accepted=accepted)
+            taken = effect is LateEffect.AMENDS or (effect is LateEffect.KEPT and not self._reported)
+            if effect is LateEffect.AMENDS:
+                self.outcome = outcome
+        self._reported = self._reported or taken
+        return Evidence.WEBHOOK if taken else None
 
     def _see(self, uid: int, sight: Evidence, now: float) -> Evidence | None:
         """The first other member is the callee. Each sight implies the ones before it."""

@@ -9,16 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from offhook.session.events import AudioHeard, CallAccepted, Dialed, LegJoined
-from offhook.session.states import CallState
+from offhook.session.events import AudioHeard, CallAccepted, Dialed, LegJoined, WebhookReported
+from offhook.session.states import CallState, Evidence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from offhook.session.events import Event
+    from offhook.session.grade import Grade
     from offhook.session.machine import Step
     from offhook.session.outcome import Disposition, Outcome
-    from offhook.session.states import Evidence, Grade, LegState
+    from offhook.session.states import LegState
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,27 @@ class Gap:
     end_s: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TakenReport:
+    """What the carrier reported of a call, as far as the record took it over.
+
+    Attributes:
+        disposition: how the call ended, as reported.
+        grade: how sure it is that the carrier said this, and said it of this call.
+        at_s: when the report arrived, in seconds since dialling.
+        evidence: what the report rests on.
+        text: what the carrier said, for people; holds no secret.
+        before: the disposition that the record had before the report changed it; None if the report changed none.
+    """
+
+    disposition: Disposition
+    grade: Grade
+    at_s: float
+    evidence: Evidence = Evidence.WEBHOOK
+    text: str = ""
+    before: Disposition | None = None
+
+
 @dataclass(slots=True)
 class CallRecord:
     """One call, from dialling to its end. Times are seconds since `dialed_at`; None means that it did not happen.
@@ -72,7 +94,8 @@ class CallRecord:
         number: who was called, masked.
         dialed_at: wall time of dialling, ISO 8601.
         channel: the channel's name, once the carrier has returned a grant.
-        rang: ``"no"``, ``"assumed"`` (no ringing signal exists) or ``"unknown"`` (the carrier's answer was lost).
+        rang: ``"no"``, ``"assumed"`` (no ringing signal exists), ``"unknown"`` (the carrier's answer was lost) or
+            ``"reported"`` (it was lost, and the carrier reported the call later).
         accepted_at_s: the carrier returned a grant.
         joined_at_s: our leg was in the channel.
         answered_at_s: the answer, by the call's answer policy.
@@ -85,6 +108,8 @@ class CallRecord:
         counters: what was sent, received, lost, concealed, dropped.
         files: the paths of the recordings; the key names the content of each.
         gaps: when the connection to the channel was lost, or the process stood still.
+        from_number: the line that was called from, masked; empty if neither the program nor the carrier chose one.
+        report: what the carrier reported of the end, perhaps long after it; None if it reported nothing.
     """
 
     call_id: str
@@ -104,6 +129,8 @@ class CallRecord:
     counters: dict[str, int] = field(default_factory=dict[str, int])
     files: dict[str, str] = field(default_factory=dict[str, str])
     gaps: list[Gap] = field(default_factory=list[Gap])
+    from_number: str = ""
+    report: TakenReport | None = None
 
     @property
     def disposition(self) -> Disposition | None:
@@ -124,16 +151,22 @@ class CallRecord:
             case Dialed():
                 self.rang = "unknown"  # saved before the carrier is asked; holds until its answer arrives
             case CallAccepted():
-                self.accepted_at_s, self.rang = at_s, "assumed"
+                self.accepted_at_s = at_s
+                self.rang = "reported" if self.rang == "reported" else "assumed"
             case LegJoined():
                 self.joined_at_s = at_s
             case AudioHeard(uid) if uid == callee_uid:
                 self.first_heard_at_s = at_s
+            case WebhookReported(disposition, _, text) if step.grade is not None:
+                before = self.disposition if self.outcome != outcome else None
+                self.report = TakenReport(disposition, step.grade, at_s, text=text, before=before)
+                self.rang = "reported" if self.rang == "unknown" else self.rang
+                self.outcome = outcome if before is not None else self.outcome
             case _:
                 pass
         if step.call is CallState.ACTIVE and self.answered_at_s is None:
             self.answered_at_s = self.first_sent_at_s = at_s
-        if step.call is CallState.ENDED:
+        if step.call is CallState.ENDED and self.ended_at_s is None:
             self.ended_at_s = at_s
         decided = self.outcome is None and outcome is not None
         if decided:
@@ -184,6 +217,7 @@ def brief_document(record: CallRecord) -> dict[str, object]:
     return {
         "call_id": record.call_id,
         "number": record.number,
+        "from_number": record.from_number,
         "disposition": outcome.disposition.value if outcome else None,
         "ended_by": outcome.ended_by.value if outcome else None,
         "cause": int(outcome.cause) if outcome else None,
@@ -191,8 +225,20 @@ def brief_document(record: CallRecord) -> dict[str, object]:
         "dialed_at": record.dialed_at,
         "channel": record.channel,
         "rang": record.rang,
+        "report": None if record.report is None else _report_document(record.report),
         **times,
         "counters": dict(record.counters),
         "files": dict(record.files),
         "gaps": [{"start_s": gap.start_s, "end_s": gap.end_s} for gap in record.gaps],
+    }
+
+
+def _report_document(report: TakenReport) -> dict[str, object]:
+    return {
+        "disposition": report.disposition.value,
+        "grade": report.grade.value,
+        "evidence": report.evidence.value,
+        "at_s": round(report.at_s, 6),
+        "text": report.text,
+        "before": report.before.value if report.before else None,
     }

@@ -28,8 +28,10 @@ documents show only that the callee publishes audio; that the callee answers by 
 audio is assumed. Each signal implies the ones before it: a callee whose audio is heard has published, and a callee who
 has published has joined. The first other member of the channel is the callee, and later members are not.
 
-**The end.** The first signal that ends the call decides the outcome, for good; what follows only releases the leg. From
-every state but ``IDLE`` the timers alone lead to ``ENDED``, so no call outlives a network that stopped answering.
+**The end.** The first signal that ends the call decides the outcome; what follows only releases the leg. From every
+state but ``IDLE`` the timers alone lead to ``ENDED``, so no call outlives a network that stopped answering. One thing
+can change the outcome afterwards: a report of the carrier, which may know more than the channel shows. The tables in
+`late_reports.py` say which report changes which outcome. No state changes with it.
 
 **Orders of events that came as a surprise.** Each of them is a test.
 
@@ -51,6 +53,9 @@ every state but ``IDLE`` the timers alone lead to ``ENDED``, so no call outlives
   expires, so that the channel does not remove us without a reason.
 - *A webhook reports no answer for a call that was answered.* What we saw ourselves stands: only ``completed`` may still
   end the call.
+- *A webhook arrives after the end*, perhaps twice, or after another one that knew more. It can turn ``no_answer`` into
+  ``declined`` or ``busy``, and decides the outcome of a call of which it was not known whether it rang. It never goes
+  back.
 """
 
 from __future__ import annotations
@@ -59,6 +64,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from offhook.session.events import LegClosed, LegDisconnected, LegFailed, LegJoined, LegReconnected
+from offhook.session.grade import Grade
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +83,7 @@ class CallState(Enum):
     ACTIVE = "active"
     #: It is over for the caller; our leg is on its way out of the channel.
     ENDING = "ending"
-    #: Over. Nothing changes any more.
+    #: Over. The states do not change any more; a report of the carrier may still change the outcome.
     ENDED = "ended"
 
 
@@ -144,17 +150,6 @@ _EVIDENCE_TEXTS: Final[Mapping[Evidence, str]] = {
     Evidence.AUDIO_LOST: "audio stopped in one direction",
     Evidence.TIMER: "a timer ran out",
 }
-
-
-class Grade(Enum):
-    """How good the evidence for a state is."""
-
-    #: The service's documentation says that it means this.
-    DOCUMENTED = "documented"
-    #: We see it ourselves: our own socket, our own timer, our own request.
-    OBSERVED = "observed"
-    #: Not known outside the service; we take it to mean this.
-    ASSUMED = "assumed"
 
 
 class Signal(Enum):

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.core.rig import NUMBER
 
-from offhook.call import InProcessService, Phone, reached_in_process
+from offhook.call import InProcessService, Phone, clock_in_process, reached_in_process
 from offhook.errors import CallStateError, OffhookError
 from offhook.plugin import Plugins
 from offhook.testing import FixedAuth, Ids, LinkedTransport, LoopClock, MemoryStore, ScriptedCarrier, run_virtual
@@ -208,3 +208,17 @@ def test_a_loop_that_the_service_rejects_makes_and_uses_no_phone() -> None:
 
     run_virtual(main())
     assert len(service.transports) == 1
+
+
+def test_what_keeps_time_beside_a_phone_has_the_same_clock() -> None:
+    service = Service()
+
+    async def main() -> None:
+        assert clock_in_process() is None
+        with reached_in_process(service.service):
+            phone = Phone.from_env(SETTINGS)
+            assert phone.clock is clock_in_process() is service.service.clock
+            await phone.aclose()
+        assert clock_in_process() is None
+
+    run_virtual(main())

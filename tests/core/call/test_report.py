@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.core.rig import NUMBER, NUMBERS, POLICY, later, now, rig, run
@@ -35,8 +35,8 @@ def test_a_call_that_rings_ends_as_the_carrier_says(outcome: Outcome, by: str) -
     async def main() -> None:
         r = rig(policy=POLICY)
         async with r.phone, r.phone.dial(NUMBER) as call:
-            name = {"channel": call.record.channel, "call_id": call.record.call_id}[by]
-            later(3, r.phone.report, CarrierReport(outcome.disposition, **{by: name}))
+            name: dict[str, Any] = {by: getattr(call.record, by)}
+            later(3, r.phone.report, CarrierReport(outcome.disposition, **name))
             assert not await call.answered()
             assert now() == 3
         assert call.record.outcome == outcome
@@ -119,10 +119,26 @@ def test_a_report_for_no_call_of_ours_is_no_error() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("given", [{}, {"channel": "a", "call_id": "b"}])
-def test_a_report_names_one_call(given: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match="by channel or by call_id"):
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({}, "by channel or by call_id"),
+        ({"channel": "a", "call_id": "b"}, "by channel or by call_id"),
+        ({"channel": "a", "number": NUMBER}, "a number needs from_number"),
+        ({"from_number": NUMBER}, "a number needs from_number"),
+        ({"channel": "a", "at_s": "today"}, r"at_s=\.\.\.\) must be a number"),
+        ({"channel": "a", "grade": "assumed"}, r"grade=\.\.\.\) must be one of Grade\.DOCUMENTED"),
+    ],
+)
+def test_a_report_names_one_call(given: dict[str, Any], text: str) -> None:
+    with pytest.raises(ConfigError, match=text):
         CarrierReport(Disposition.BUSY, **given)
+
+
+def test_a_report_shows_no_numbers() -> None:
+    report = CarrierReport(Disposition.BUSY, number=NUMBER, from_number=NUMBERS[0])
+    assert NUMBER not in repr(report)
+    assert NUMBERS[0] not in repr(report)
 
 
 @pytest.mark.parametrize("given", ["declined", "hung up", None, Disposition.FAILED, Disposition.CANCELED])
@@ -133,9 +149,11 @@ def test_a_report_has_a_disposition_that_a_carrier_can_know(given: object) -> No
         CarrierReport(given, channel="a")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("given", [{"channel": b"a"}, {"call_id": 7}, {"channel": "a", "call_id": None}])
-def test_a_report_names_its_call_by_text(given: dict[str, str]) -> None:
-    with pytest.raises(ConfigError, match=r"^CarrierReport\((channel|call_id)=\.\.\.\) must be a str, got "):
+@pytest.mark.parametrize("given", [{"channel": b"a"}, {"call_id": 7}, {"number": 1}, {"text": None}])
+def test_a_report_names_its_call_by_text(given: dict[str, Any]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^CarrierReport\((channel|call_id|number|text)=\.\.\.\) must be a str, got "
+    ):
         CarrierReport(Disposition.BUSY, **given)
 
 

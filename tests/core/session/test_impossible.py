@@ -64,7 +64,7 @@ WAYS: dict[tuple[CallState, LegState], tuple[Event, ...]] = {
 
 def example(kind: type) -> Event:
     hints = get_type_hints(kind, {**vars(events), **vars(outcome)})
-    values: dict[str, Any] = {"uid": 2, "reason": "x", "final": True, "expires_at_s": 5000.0}
+    values: dict[str, Any] = {"uid": 2, "reason": "x", "text": "x", "final": True, "expires_at_s": 5000.0}
     values |= {name: next(iter(hint)) for name, hint in hints.items() if isinstance(hint, EnumMeta)}
     made: Event = kind(**{item.name: values[item.name] for item in dataclasses.fields(kind)})
     return made

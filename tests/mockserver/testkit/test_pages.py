@@ -56,6 +56,7 @@ PAGES = (
     "wait-and-search.md",
     "test-tokens.md",
     "test-webhooks.md",
+    "webhooks.md",
     "test-an-agent.md",
 )
 NUMBER = "+14155550190"

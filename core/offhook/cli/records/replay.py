@@ -44,12 +44,12 @@ def show_replay(record: Document, journal: Sequence[Document]) -> int:
 
 def _show(entry: ReplayedEntry) -> None:
     print_line(f"{entry.at_s:8.3f} s  {entry.name} {entry.detail}".rstrip())
+    evidence, grade = (entry.step.evidence, entry.step.grade) if entry.step is not None else (None, None)
+    why = f"{evidence.text} ({grade.value})" if evidence and grade else "no evidence"
     if entry.step is not None and entry.step.changed:
-        evidence, grade = entry.step.evidence, entry.step.grade
-        why = f"{evidence.text} ({grade.value})" if evidence and grade else "no evidence"
         print_line(f"            call {entry.call.name}, leg {entry.leg.value}: {why}")
     elif entry.is_event:
-        print_line("            changes neither state")
+        print_line(f"            changes neither state{f', but the record: {why}' if evidence else ''}")
     else:
         print_line("            a note: the session does not see it")
     if entry.deadlines:

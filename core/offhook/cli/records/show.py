@@ -77,6 +77,8 @@ def show_call(record: Document, journal: Sequence[Document], *, as_json: bool) -
     print_line(call_line(record))
     ending = f", ended by {record['ended_by']} (Q.850 cause {record.get('cause')})" if record.get("ended_by") else ""
     print_line(f"  {_result(record)}{ending}; talked {_talked(record)}; rang: {record.get('rang')}")
+    if line := report_line(record):
+        print_line(f"  {line}")
     if record.get("problem"):
         print_line(f"  {record['problem']}")
     moments = [f"{words} {at_s:.3f} s" for name, words in _MOMENTS.items() if _is_time(at_s := record.get(name))]
@@ -94,8 +96,22 @@ def show_call(record: Document, journal: Sequence[Document], *, as_json: bool) -
 
 
 def call_line(record: Document) -> str:
-    """Return a line that identifies the call of a record: its id, its masked number and when it was dialled."""
-    return f"{record['call_id']} to {record.get('number')}, dialled {record.get('dialed_at')}"
+    """Return a line that identifies the call of a record: its id, its masked numbers and when it was dialled."""
+    line = f" from {record['from_number']}" if record.get("from_number") else ""
+    return f"{record['call_id']} to {record.get('number')}{line}, dialled {record.get('dialed_at')}"
+
+
+def report_line(record: Document) -> str:
+    """Return a line about what the carrier reported of a call, with its grade; empty if it reported nothing."""
+    report = record.get("report")
+    if not isinstance(report, Mapping):
+        return ""
+    taken = cast("Mapping[str, object]", report)
+    at_s, before = taken.get("at_s"), taken.get("before")
+    when = f" {at_s:.1f} s after dialling" if _is_time(at_s) else ""
+    changed = f", until then {before}" if before else ""
+    text = f" ({taken['text']})" if taken.get("text") else ""
+    return f"reported by the carrier{when}: {taken.get('disposition')}, {taken.get('grade')}{changed}{text}"
 
 
 def recording_lines(record: Document) -> Iterator[str]:
@@ -108,8 +124,10 @@ def entry_line(entry: Document) -> str:
     """Return an entry of a timeline as one line: when, what happened, and the evidence with its grade."""
     at_s, detail = entry.get("at_s"), entry.get("detail") or ""
     when = f"{at_s:8.3f} s" if _is_time(at_s) else f"{'?':>8} s"
-    if entry.get("changed") and entry.get("evidence"):
-        why = f"{evidence_text(entry['evidence'])} ({entry.get('grade')}); leg {entry.get('leg')}"
+    if entry.get("evidence"):
+        why = f"{evidence_text(entry['evidence'])} ({entry.get('grade')})"
+        if entry.get("changed"):
+            why = f"{why}; leg {entry.get('leg')}"
         line = f"{when}  {str(entry.get('call')).upper():<8}  {why}  {detail}"
     else:
         line = f"{when}            {entry.get('event')} {detail}"

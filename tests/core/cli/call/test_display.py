@@ -16,9 +16,10 @@ from offhook.cli.call.choosing import choose
 from offhook.cli.call.display import Display, NoDisplay, PlainDisplay, line, summary
 from offhook.cli.call.live_display import LiveDisplay, meter
 from offhook.interfaces.frame import AudioFrame
+from offhook.session.grade import Grade
 from offhook.session.outcome import Cause, Disposition, EndedBy, Outcome
 from offhook.session.record import CallRecord, TimelineEntry
-from offhook.session.states import CallState, Evidence, Grade, LegState
+from offhook.session.states import CallState, Evidence, LegState
 from offhook.testing import LinkedTransport, LoopClock, ScriptedCarrier, run_virtual
 
 if TYPE_CHECKING:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.core.rig import NUMBER, rig, run
+from tests.core.rig import NUMBER, NUMBERS, rig, run
 
-from offhook import Phone
+from offhook import Disposition, Grade, Phone
 from offhook.cli.call.display import NoDisplay
 from offhook.cli.call.placing import CallOrder, place, report
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.records.export import export
+from offhook.cli.records.show import report_line
 from offhook.cli.root import run as offhook
 from offhook.errors import StorageError
+from offhook.interfaces import CarrierReport
 from offhook.interfaces.ids import Ids
 from offhook.plugin.manager import Plugins
 from offhook.testing import LinkedTransport, LoopClock, ScriptedCarrier
@@ -61,6 +64,46 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: ExitCode 
     assert printed.out == ""
     (sentence,) = printed.err.splitlines()
     return sentence
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "jsonl"])
+def test_a_report_after_the_end_is_shown_and_replayed(
+    kind: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    async def main() -> str:
+        made = rig()
+        store = Plugins.load().store(f"{kind}:{tmp_path / 'calls'}")
+        phone = Phone(carrier=made.carrier, transport=made.transport, store=store, clock=LoopClock(), ids=Ids(1))
+        async with phone:
+            async with phone.dial(NUMBER, from_number=NUMBERS[0]) as call:
+                assert not await call.answered()
+            await asyncio.sleep(60)
+            text = f"call_log: {NUMBER} declined {NUMBERS[0]}"
+            assert phone.report(
+                CarrierReport(Disposition.DECLINED, call.record.channel, grade=Grade.ASSUMED, text=text)
+            )
+        return call.record.call_id
+
+    call_id, store = run(main()), ("--store", f"{kind}:{tmp_path / 'calls'}")
+    assert "declined" in out_of(capsys, *store, "list")
+    lines = out_of(capsys, *store, "show", call_id).splitlines()
+    assert " to +1415•••0123 from +1415•••0100, dialled " in lines[0]
+    said = "(call_log: +1415•••0123 declined +1415•••0100)"
+    assert (
+        lines[2] == f"  reported by the carrier 105.0 s after dialling: declined, assumed, until then no_answer {said}"
+    )
+    assert lines[-1] == f" 105.000 s  ENDED     a webhook reported it (assumed)  disposition=declined {said}"
+    replayed = out_of(capsys, *store, "replay", call_id).splitlines()
+    assert "            changes neither state, but the record: a webhook reported it (assumed)" in replayed
+    document = json.loads(out_of(capsys, *store, "show", call_id, "--json"))
+    assert document["record"]["report"]["before"] == "no_answer"
+    assert document["record"]["timeline"] == document["journal"]
+
+
+def test_a_report_without_details_is_one_short_line() -> None:
+    report: dict[str, object] = {"disposition": "busy", "grade": "documented"}
+    assert report_line({"report": report}) == "reported by the carrier: busy, documented"
+    assert report_line({"report": None}) == report_line({}) == ""
 
 
 def test_the_list_shows_the_result_of_each_call(capsys: pytest.CaptureFixture[str]) -> None:

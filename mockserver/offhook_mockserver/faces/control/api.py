@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, cast
 from starlette.responses import Response
 
 from offhook.errors import CallStateError, MissingExtraError, OffhookError, StorageError
+from offhook.wording import printable
 from offhook_mockserver.callees.script import ScriptError
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.control import (
@@ -174,7 +175,7 @@ class ControlApi:
     def _unknown(self, method: str, path: str) -> ControlRefused:
         allowed = self._routes.methods_of(path)
         if allowed:
-            message = f"{path} is answered to {' and '.join(allowed)}, not to {method}"
+            message = f"{printable(path)} is answered to {' and '.join(allowed)}, not to {method}"
             return ControlRefused("method", message, headers={"allow": ", ".join(allowed)})
         known = self._routes.names()
         parts = path.split("/")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from tests.mockserver.faces.sendblue.contract import keys_of
 
-from offhook.plugin import Plugins
 from offhook_mockserver.server import MockServer, MockSettings, TenantSettings
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ async def served(
 ) -> AsyncGenerator[MockServer]:
     """A mock that listens on a free port."""
     made = MockSettings(tenant=TenantSettings(lenient=lenient), open_to_any_keys=open_to_any_keys, **settings)
-    async with MockServer(made, plugins=Plugins()) as mock:
+    async with MockServer(made) as mock:
         yield mock
 
 

@@ -20,8 +20,9 @@ from offhook_mockserver.tenants.entry import EntryKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from offhook_mockserver.server import MockServer
     from tests.security.requests import HttpAnswer
+
+    from offhook_mockserver.server import MockServer
 
 EVIL: Final = "https://evil.example"
 #: What a browser can be asked for beside the operations: pages, doors, and what is not there.

@@ -13,7 +13,12 @@ from tests.secret_scan import SCAN, SecretScan
 pytest_plugins = ["pytester"]
 
 # Put together here, so that no source holds one.
-_SECRETS: Final = ("mock_secret_" + "0a" * 16, "mock_control_" + "0b" * 24, "mock_token_" + "0c" * 24, "007eJx" + "Ab1+" * 20)
+_SECRETS: Final = (
+    "mock_secret_" + "0a" * 16,
+    "mock_control_" + "0b" * 24,
+    "mock_token_" + "0c" * 24,
+    "007eJx" + "Ab1+" * 20,
+)
 
 
 @pytest.mark.parametrize("secret", _SECRETS)

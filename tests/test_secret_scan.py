@@ -21,6 +21,7 @@ _SECRETS: Final = (
 )
 
 
+@pytest.mark.safety("S20")
 @pytest.mark.parametrize("secret", _SECRETS)
 def test_each_kind_of_secret_is_found_in_text_and_files(secret: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     scan, folder = SecretScan(), tmp_path_factory.mktemp("left")
@@ -41,6 +42,7 @@ def test_what_tests_capture_and_read_from_children_is_scanned(capsys: pytest.Cap
     SCAN.found.clear()  # or this test would fail
 
 
+@pytest.mark.safety("S20")
 def test_a_test_that_leaves_a_secret_in_a_file_fails(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(
         f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"

@@ -310,6 +310,7 @@ def test_only_a_request_with_the_secret_is_let_in(caplog: pytest.LogCaptureFixtu
     assert "SENTINEL" not in caplog.text
 
 
+@pytest.mark.safety("S13")
 def test_every_secret_is_compared_whatever_the_first_says(monkeypatch: pytest.MonkeyPatch) -> None:
     compared: list[str] = []
     matches = Secret.matches

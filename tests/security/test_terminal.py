@@ -176,7 +176,7 @@ def test_nothing_that_a_client_sends_is_in_a_report_or_a_log_as_it_is(caplog: py
             for method, target, headers, body in hostile_requests(mock.control_token.reveal(), keys):
                 await ask(mock.port, method, target, headers, body)  # type: ignore[arg-type]  # text or bytes
             entries = mock.tenant.journal.entries
-            assert len(entries) > 100
+            assert len(entries) > 60
             assert [str(entry) for entry in entries if not is_safe(str(entry))] == []
             assert [entry.text for entry in entries if not entry.text.isprintable()] == []
             with pytest.raises(NotSeen) as raised:

@@ -44,7 +44,7 @@ def state_of(mock: MockServer) -> object:
     """What the tenants of a mock are and have, but for their journals."""
     found: list[object] = []
     for tenant in mock.tenants.all():
-        exported = dict(tenant.export(with_seed=True))  # type: ignore[call-overload]  # an object of JSON
+        exported = dict(tenant.export(with_seed=True))
         del exported["journal"]
         channels = sorted(tenant.calls)
         faults = [fault.id for fault in tenant.faults.made]

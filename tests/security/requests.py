@@ -127,7 +127,8 @@ def _of(document: Mapping[str, Any]) -> Iterator[Sample]:
                 f"{each['name']}=%2B14155550155" for each in parameters if each["in"] == "query" and each["required"]
             )
             target = path.format(**in_path).replace("+", "%2B") + (f"?{query}" if query else "")
-            media_type, content = next(iter(operation.get("requestBody", {}).get("content", {}).items()), ("", {}))
+            contents: Mapping[str, Any] = operation.get("requestBody", {}).get("content", {"": {}})
+            media_type, content = next(iter(contents.items()))
             body = b""
             if media_type == "application/json":
                 value = _BODIES[name] if name in _BODIES else _example(content["schema"], document)

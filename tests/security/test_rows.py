@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from offhook.call import CarrierReport
+    from offhook.session import CarrierReport
     from offhook_mockserver.server import MockServer
 
 #: The secret of a webhook.

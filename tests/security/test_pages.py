@@ -71,6 +71,7 @@ ATTEMPTS: Final[Mapping[str, Attempt]] = {
     "sandboxed frame": Attempt({"origin": "null", **_SCRIPTED}),
     "page of a file": Attempt({"origin": "file://"}),
     "another port": Attempt({"origin": "http://127.0.0.1:1", **_SCRIPTED, "sec-fetch-site": "same-site"}),
+    "another port, in an old browser": Attempt({"origin": "http://127.0.0.1:1"}),
     "https on this port": Attempt({"origin": "https://127.0.0.1:{port}", **_SCRIPTED}),
     "image": Attempt({**_EMBEDDED, "sec-fetch-dest": "image"}, method="GET"),
     "script": Attempt({**_EMBEDDED, "sec-fetch-dest": "script"}, method="GET"),

@@ -214,7 +214,7 @@ def test_no_text_of_a_client_becomes_a_header() -> None:
         receiver = Receiver()
         async with served(lenient=True) as mock, receiver.running():
             api, control = ({**credentials(mock, control=each), **JSON} for each in (False, True))
-            bad = "x\r\nevil: 1"
+            bad = "x\r\nevil:1"
             answers = []
             for hook in ({"url": receiver.url, "secret": bad}, {"url": f"{receiver.url}{bad}", "secret": "x"}):
                 registered = json.dumps({"webhooks": [hook], "type": "receive"}).encode()

@@ -674,7 +674,7 @@ JSON = st.recursive(
 NAMES = st.sampled_from([*call_log(), "message_handle", "status", "participants", "type", "is_outbound", "date_sent"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(NAMES | st.text(max_size=8), JSON | st.sampled_from([*KINDS, NUMBER]), max_size=8))
 def test_no_body_raises(body: dict[str, object]) -> None:
     async def main() -> None:

@@ -74,7 +74,9 @@ answers 409 and says so.
 `POST .../journal/wait` and `POST .../callees/{number}/wait` answer when it has happened; what has happened already
 counts. They wait for `timeout_s`, 60 at most. A wait that fails has status 404, with the nearest entries, or with the
 step that the callee waits in, in `message`; the status is not 408, because some HTTP clients repeat a request by
-themselves after that. At most 200 requests wait at once. When the mock stops, they are answered with 503.
+themselves after that. A wait for a callee whose call is over, and has not brought what was waited for, fails half a
+second later, unless the number is called again. At most 200 requests wait at once. When the mock stops, they are
+answered with 503.
 
 ## Scripts and clips
 

@@ -1,6 +1,6 @@
-// The sound of a call, through the PCM door of offhook's mock: one WebSocket, with JSON for events and binary messages of
-// 20 ms. This door is there for tests alone. To talk to people, join the same grant with Agora's SDK, behind the same
-// methods: `answered`, `play`, `turn`, `leave`.
+// The sound of a call, through the PCM door of offhook's mock: one WebSocket, with JSON for events and binary messages
+// of 20 ms. This door is there for tests alone. To talk to people, join the same grant with Agora's SDK, behind the
+// same methods: `answered`, `play`, `turn`, `leave`.
 
 import { Ear, RATE_HZ } from './sound.mjs';
 
@@ -13,7 +13,8 @@ export async function joinChannel(url, { appId, channelName, token, uid }) {
   const socket = new Socket(`${url.replace(/^http/, 'ws')}/relay/pcm`);
   socket.binaryType = 'arraybuffer';
   return new Promise((resolve, reject) => {
-    socket.onopen = () => socket.send(JSON.stringify({ type: 'join', app_id: appId, channel: channelName, token, uid }));
+    const join = { type: 'join', app_id: appId, channel: channelName, token, uid };
+    socket.onopen = () => socket.send(JSON.stringify(join));
     socket.onerror = (event) => reject(new Error(`cannot join at ${url}: ${event.message}`));
     socket.onmessage = ({ data }) => {
       const answer = JSON.parse(data);
@@ -48,7 +49,7 @@ class Channel {
     return this.#ended.happened;
   }
 
-  /** Whether the callee publishes sound before the time is over: that is the answer, and a member that is silent is not. */
+  /** Whether the callee publishes sound before the time is over. That is the answer; a member without sound is not. */
   answered(withinMs) {
     return this.#before(withinMs, this.#published.happened);
   }

@@ -1,4 +1,4 @@
-// The control API of offhook's mock, as far as these tests need it: docs/reference/control-api.md. It needs fetch alone.
+// The control API of offhook's mock, as far as these tests need it; it needs fetch alone.
 
 import { readFileSync } from 'node:fs';
 
@@ -27,8 +27,8 @@ export class Mock {
   async ask(method, path, body, headers = { 'content-type': 'application/json' }) {
     const sent = body instanceof Uint8Array || body === undefined ? body : JSON.stringify(body);
     const response = await fetch(this.url + path, { method, body: sent, headers: { ...this.headers, ...headers } });
-    if (response.ok && response.headers.get('content-type') === 'audio/wav') return Buffer.from(await response.arrayBuffer());
-    const answer = await response.json();
+    const isWav = response.headers.get('content-type') === 'audio/wav';
+    const answer = isWav ? Buffer.from(await response.arrayBuffer()) : await response.json();
     if (!response.ok) throw new MockRefused(response.status, answer.error);
     return answer;
   }
@@ -90,7 +90,8 @@ export class Tenant {
   async *events(criteria = {}, timeout_s = 30) {
     const query = new URLSearchParams({ since: -1, ...criteria });
     const headers = { ...this.mock.headers, accept: 'text/event-stream' };
-    const response = await fetch(`${this.mock.url}${this.path}/events?${query}`, { headers, signal: AbortSignal.timeout(1000 * timeout_s) });
+    const signal = AbortSignal.timeout(1000 * timeout_s);
+    const response = await fetch(`${this.mock.url}${this.path}/events?${query}`, { headers, signal });
     let text = '';
     for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
       const events = (text += chunk).split('\n\n');

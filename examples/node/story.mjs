@@ -23,7 +23,10 @@ export function story(name, tell, settings = {}) {
       const unexpected = await tenant.journal({ kind: 'unexpected' });
       if (unexpected.length) throw new Error(`the mock has no such operation: ${unexpected[0].text}`);
     } catch (error) {
-      throw new Error(`${error.message}\n\n${await report(tenant, apps)}`, { cause: error });
+      const failed = new Error(`${error.message}\n\n${await report(tenant, apps)}`);
+      const lines = error.stack.split('\n').filter((line) => /^ +at .*\.test\.mjs/.test(line));
+      failed.stack = [failed.message, ...lines].join('\n');
+      throw failed;
     } finally {
       await Promise.all(apps.map((one) => one.kill()));
       await tenant.remove();
@@ -74,6 +77,7 @@ async function report(tenant, apps) {
     if (call.problem) lines.push(`  ${call.problem}`);
   }
   lines.push('the mock saw:');
-  for (const { at_s, kind, text } of (await tenant.journal()).slice(-20)) lines.push(`  ${at_s.toFixed(2)} s  ${kind}: ${text}`);
+  const entries = (await tenant.journal()).slice(-20);
+  for (const { at_s, kind, text } of entries) lines.push(`  ${at_s.toFixed(2)} s  ${kind}: ${text}`);
   return lines.join('\n');
 }

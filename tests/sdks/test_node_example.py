@@ -13,6 +13,8 @@ import pytest
 from tests.mockserver.testkit.test_pages import DOCS
 
 EXAMPLE = Path(__file__).parents[2] / "examples/node"
+TESTS = EXAMPLE / "voice-app.test.mjs"
+STORY = "\n  story('"
 PAGE = "control-from-another-language.md"
 SHOWN = re.compile(r"<!-- examples/node/([\w.-]+) -->\n```js\n(.*?)```", re.DOTALL)
 
@@ -48,7 +50,7 @@ def broken(folder: Path, file: str, good: str, bad: str) -> str:
 
 @pytest.mark.usefixtures("node")
 def test_the_example_passes() -> None:
-    stories = (EXAMPLE / "voice-app.test.mjs").read_text(encoding="utf-8").count("  story('")
+    stories = TESTS.read_text(encoding="utf-8").count(STORY)
     done = run_tests(EXAMPLE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"# pass {stories}\n" in done.stdout, done.stdout
@@ -81,7 +83,7 @@ def test_the_page_shows_the_example() -> None:
     for name, code in shown:
         example = (EXAMPLE / name).read_text(encoding="utf-8")
         assert code == example if name == "mock.mjs" else code in example, name
-    stories = [code for name, code in shown if name == "voice-app.test.mjs"]
+    stories = [code for name, code in shown if name == TESTS.name]
     assert "mock.mjs" in dict(shown)
     assert (
         len(stories)

@@ -10,7 +10,7 @@ import os
 import re
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.mockserver.faces.control.control_client import ControlClient, T, call, controlled
@@ -29,6 +29,7 @@ TEXT = (DOCS / PAGE).read_text(encoding="utf-8")
 SCRIPT = "declined.sh"
 QUESTION = re.compile(r'^\| `(\{"question": .*?\})` \| ', re.MULTILINE)
 REFUSAL = re.compile(r"^\| (\d{3}) (`.*?`) \| ", re.MULTILINE)
+PATHS: Any = control_openapi()["paths"]
 PATH = re.compile(r"`(GET|PUT|POST|DELETE) \.\.\.(/[^`]*)`")
 
 
@@ -57,7 +58,7 @@ def test_the_document_is_where_the_page_says(tmp_path: Path) -> None:
     (command,) = re.findall(r"^\$ offhook (mock exec -- sh -c) '(.*openapi\.json.*)'$", TEXT, re.MULTILINE)
     done = offhook(tmp_path, *command[0].split(), command[1])
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "control.json").read_text(encoding="utf-8"))["paths"] == control_openapi()["paths"]
+    assert json.loads((tmp_path / "control.json").read_text(encoding="utf-8"))["paths"] == PATHS
 
 
 def test_every_question_of_the_table_is_understood_and_none_is_missing() -> None:
@@ -69,7 +70,7 @@ def test_every_question_of_the_table_is_understood_and_none_is_missing() -> None
             await client.ok("POST", f"{T}/calls/{channel}/ask", question)
 
     controlled(test, settings=TenantSettings(keep_audio_s=60))
-    operation = control_openapi()["paths"]["/mock/v1/tenants/{tenant}/calls/{channel}/ask"]["post"]
+    operation = PATHS["/mock/v1/tenants/{tenant}/calls/{channel}/ask"]["post"]
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     assert sorted(question["question"] for question in questions) == sorted(schema["properties"]["question"]["enum"])
 
@@ -80,8 +81,7 @@ def test_the_refusals_and_the_paths_of_the_page_exist() -> None:
     for status, codes in rows:
         for code in re.findall(r"`(\w+)`", codes):
             assert CODES[code].status == int(status), code
-    paths = control_openapi()["paths"]
     found = PATH.findall(TEXT)
     assert len(found) > 10
     for method, path in found:
-        assert method.lower() in paths[f"/mock/v1/tenants/{{tenant}}{path}"], f"{method} {path}"
+        assert method.lower() in PATHS[f"/mock/v1/tenants/{{tenant}}{path}"], f"{method} {path}"

@@ -11,7 +11,7 @@ import { Hooks } from './hooks.mjs';
 const RING_MS = 1000 * Number(process.env.RING_S ?? 30);
 const LISTEN_MS = 1000 * Number(process.env.LISTEN_S ?? 8);
 /** How long after the call its call log is waited for. */
-const LOG_MS = 5_000;
+const LOG_MS = 10_000;
 
 const greeting = wav(new URL('../greeting.wav', import.meta.url));
 const chime = tone({ hz: 880, ms: 800 });

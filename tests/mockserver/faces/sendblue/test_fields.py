@@ -169,6 +169,10 @@ FIELDS = Fields(
             {"to": "+14155550123", "hooks": [{"url": "https://x", "secrt": ""}]},
             "hooks[0].'secrt' is not a field of this request; did you mean secret?",
         ),
+        (
+            {"to": "+14155550123", "hooks": [{"url": "https://x", "type": ""}]},
+            "hooks[0].'type' is not a field of this request; it has url and secret",
+        ),
         ({"to": "+14155550123", "hook": {"url": "https://x", "secret": "123456"}}, "hook.secret must have 0 to 5"),
     ],
 )

@@ -19,6 +19,7 @@ from offhook.errors import ConfigError
 from offhook.interfaces import Ids, e164
 from offhook.secret import Secret
 from offhook_mockserver.tenants.changes import Changes
+from offhook_mockserver.tenants.clip_folders import ClipFolders
 from offhook_mockserver.tenants.clock import TenantClock
 from offhook_mockserver.tenants.effects import MediaImpaired
 from offhook_mockserver.tenants.entry import EntryKind
@@ -89,6 +90,7 @@ class Tenant:
         streams: the streams of events that its clients read.
         inbound_calls: how many calls have arrived at its lines.
         dispatcher: delivers its webhooks.
+        clip_folders: where its clips are.
     """
 
     api_key: Secret
@@ -112,6 +114,7 @@ class Tenant:
     streams: Streams = field(default_factory=Streams, repr=False)
     inbound_calls: int = 0
     dispatcher: Dispatcher = field(default_factory=Dispatcher, repr=False)
+    clip_folders: ClipFolders = field(default_factory=ClipFolders, repr=False)
     _account: Account | None = field(default=None, init=False, repr=False)
     _clips: TenantClips | None = field(default=None, init=False, repr=False)
     _webhooks: Webhooks | None = field(default=None, init=False, repr=False)
@@ -136,7 +139,7 @@ class Tenant:
         if self._clips is None:
             from offhook_mockserver.tenants.clips import TenantClips  # likewise
 
-            self._clips = TenantClips()
+            self._clips = TenantClips(self.clip_folders)
         return self._clips
 
     def delete_clips(self) -> None:
@@ -230,6 +233,7 @@ class Tenants:
     ) -> None:
         self._ids = ids
         self._dispatcher = dispatcher or Dispatcher()
+        self._clip_folders = ClipFolders()
         self._clock = clock
         self._open_to_any_keys = open_to_any_keys
         self._by_key: dict[str, Tenant] = {}
@@ -300,6 +304,7 @@ class Tenants:
             settings=settings,
             bounds=bounds,
             dispatcher=self._dispatcher,
+            clip_folders=self._clip_folders,
         )
         tenant.faults.on_applied = partial(_note_fault, journal)
         self._by_key[api_key] = tenant

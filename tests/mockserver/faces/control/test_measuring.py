@@ -82,7 +82,7 @@ def test_what_has_begun_counts_until_it_ends_even_if_nobody_waits_for_it() -> No
             go.wait()
 
         first = [asyncio.create_task(measuring.run(lambda: work)) for _ in range(2)]
-        while not begun._value == 2:
+        while begun._value != 2:
             await asyncio.sleep(0)
         for task in first:
             task.cancel()

@@ -133,17 +133,17 @@ def confines_of(tenant: Tenant) -> NamedClips:
     return NamedClips(tenant.clips.files, HOW_TO_UPLOAD)
 
 
-def _replace(asked: Asked) -> object:
+async def _replace(asked: Asked) -> object:
     tenant = asked.tenant
-    scripts = _read(asked, asked.body)
+    scripts = await _read(asked, asked.body)
     tenant.scripts.clear()
     tenant.scripts.update(scripts)
     return {"callee": [_shown(tenant, number) for number in scripts]}
 
 
-def _put(asked: Asked) -> object:
+async def _put(asked: Asked) -> object:
     number = asked.text("number")
-    scripts = _read(asked, {"callee": [{"number": number, **asked.body}]})
+    scripts = await _read(asked, {"callee": [{"number": number, **asked.body}]})
     if number not in asked.tenant.scripts and len(asked.tenant.scripts) >= _MOST_CALLEES:
         raise ControlRefused("state", f"this tenant has {_MOST_CALLEES} callees, which is the limit: delete some")
     asked.tenant.scripts.update(scripts)
@@ -176,11 +176,16 @@ async def _wait(asked: Asked) -> object:
     return shown_call(tenant, call)
 
 
-def _read(asked: Asked, document: object) -> dict[str, Script]:
+async def _read(asked: Asked, document: object) -> dict[str, Script]:
+    confines = confines_of(asked.tenant)
+
     def check(spec: str) -> None:
         check_spec(asked.mock.plugins, spec)
 
-    return scripts_from(cast("dict[str, object]", document), confines_of(asked.tenant), check)
+    def read() -> dict[str, Script]:
+        return scripts_from(cast("dict[str, object]", document), confines, check)
+
+    return await asked.aside(read) if asked.is_large else read()
 
 
 def _script(asked: Asked) -> Script:

@@ -122,6 +122,10 @@ class Tenant:
     @property
     def account(self) -> Account:
         """What its account at Sendblue holds; made when it is used for the first time."""
+        return self.make_account()
+
+    def make_account(self) -> Account:
+        """Make its account if there is none, with what a new account has; returns it."""
         if self._account is None:
             from offhook_mockserver.tenants.account.account import Account  # most tests use none
 
@@ -356,13 +360,17 @@ class Tenants:
         return tenant
 
     def blank(self, snapshot: TenantSnapshot) -> Tenant:
-        """A tenant with the keys of an exported one, which clients cannot use before `fill` and `adopt`.
+        """A tenant with the keys and the clock of an exported one, which clients cannot use before `fill` and `adopt`.
 
         Raises:
-            ConfigError: another tenant of this mock has the same seed.
+            ConfigError: another tenant of this mock has the same seed, or there is no such time.
         """
         seed = self._ids.hex(32) if snapshot.seed is None else snapshot.seed
-        return self._new(check_lines(snapshot.lines), snapshot.settings, snapshot.bounds, seed)
+        tenant = self._new(check_lines(snapshot.lines), snapshot.settings, snapshot.bounds, seed)
+        tenant.clock.restore(snapshot.ahead_s, snapshot.wall_offset_s)
+        if snapshot.account:
+            tenant.make_account()  # here, because it asks for the time, and clocks of tests need their loop
+        return tenant
 
     def adopt(self, tenant: Tenant) -> None:
         """Let clients use a tenant that `blank` returned, and let go on what was under way in it.
@@ -470,7 +478,6 @@ def fill(tenant: Tenant, snapshot: TenantSnapshot) -> None:
     Raises:
         ConfigError: a part of it is wrong.
     """
-    tenant.clock.restore(snapshot.ahead_s, snapshot.wall_offset_s)
     tenant.scripts.update(snapshot.scripts)
     tenant.calls_started = snapshot.calls_started
     tenant.journal.restore(snapshot.journal, snapshot.journal_dropped)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from offhook.errors import CallStateError
 from offhook_mockserver.callees.confines import NamedClips
 from offhook_mockserver.doors.json_answer import JsonAnswer
-from offhook_mockserver.faces.control.clips import HOW_TO_UPLOAD
 from offhook_mockserver.faces.control.file_answer import BytesAnswer
 from offhook_mockserver.faces.control.large_json import encoded
 from offhook_mockserver.faces.control.operation import JSON, PREFIX, TENANT, ControlOperation
@@ -48,6 +47,11 @@ KEEP_AUDIO_S: Final = 300.0
 #: The largest exported tenant that is restored.
 _MOST_EXPORT: Final = 8 * 1024 * 1024
 _MOST_LINES: Final = 100
+#: What to do about a script that names an uploaded clip.
+_NO_CLIPS: Final = (
+    "Clips are not exported: take this callee out of `scripts`, restore the rest, upload the clip to the new tenant, "
+    "and put the callee there"
+)
 #: The settings whose values are members of an enumeration.
 _CHOICES: Final[Mapping[str, type[Enum]]] = {"bridge_joins": BridgeJoins, "error_body": ErrorBody}
 
@@ -272,7 +276,7 @@ async def _export(asked: Asked) -> object:
 async def _restore(asked: Asked) -> Response:
     _check_space(asked)
     document, tenants = asked.body["document"], asked.mock.tenants
-    snapshot = await asked.aside(lambda: TenantSnapshot.from_json(document, NamedClips({}, HOW_TO_UPLOAD)))
+    snapshot = await asked.aside(lambda: TenantSnapshot.from_json(document, NamedClips({}, _NO_CLIPS)))
     tenant = tenants.blank(snapshot)
     await asked.aside(lambda: fill(tenant, snapshot))
     _check_space(asked)

@@ -161,12 +161,9 @@ def test_nothing_is_measured_for_a_client_that_has_gone() -> None:
         measuring, go = mock._control._mock.measuring, threading.Event()
         busy = [asyncio.create_task(measuring.run(lambda: go.wait)) for _ in range(2)]
         try:
-            for request in (
-                lambda: client.get(f"{T}/calls/nobody/heard.wav"),
-                lambda: client.get(f"{T}/calls/nobody/heard"),
-                lambda: client.post(f"{T}/calls/nobody/ask", json={"question": "is_silent"}),
-            ):
-                task = asyncio.create_task(request())
+            for method, path in (("GET", "heard.wav"), ("GET", "heard"), ("POST", "ask")):
+                body = {"question": "is_silent"} if method == "POST" else None
+                task = asyncio.create_task(client.request(method, f"{T}/calls/nobody/{path}", json=body))
                 await until(lambda: len(mock._waits) == 1)
                 task.cancel()
                 await until(lambda: len(mock._waits) == 0)

@@ -194,7 +194,6 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "Tenants.blank": "likewise",
     "Tenants.adopt": "the API calls it, with what Tenants.blank returned",
     "fill": "likewise",
-    "Journal.after": "streams of events call it, with what they have read",
     "Tenants.admit": "the API calls it, with what a request has",
     "Tenants.of_token": "the API calls it, with what a request has",
     "Tenants.find": "the API calls it, with what a request has",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from offhook_mockserver.callees.confines import NamedClips
+from offhook_mockserver.callees.order import MOST_STEPS
 from offhook_mockserver.callees.places import CLIP_NAMES
 from offhook_mockserver.callees.script_values import callee_of, scripts_from
 from offhook_mockserver.callees.specs import check_spec
@@ -146,6 +147,10 @@ async def _put(asked: Asked) -> object:
     scripts = await _read(asked, {"callee": [{"number": number, **asked.body}]})
     if number not in asked.tenant.scripts and len(asked.tenant.scripts) >= _MOST_CALLEES:
         raise ControlRefused("state", f"this tenant has {_MOST_CALLEES} callees, which is the limit: delete some")
+    others = sum(script.size for name, script in asked.tenant.scripts.items() if name != number)
+    if others + scripts[number].size > MOST_STEPS:
+        problem = f"the callees of a tenant may have {MOST_STEPS:,} steps together, and the others have {others:,}"
+        raise ControlRefused("state", f"{problem}: delete some")
     asked.tenant.scripts.update(scripts)
     return _shown(asked.tenant, number)
 

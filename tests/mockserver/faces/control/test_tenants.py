@@ -8,8 +8,10 @@ import threading
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from tests.mockserver.faces.control.control_client import NUMBER, ControlClient, T, call, controlled, wav
+from tests.mockserver.faces.streams import streaming
 
 from offhook_mockserver.callees.script_reader import ScriptReader
 from offhook_mockserver.doors.json_answer import encode
@@ -273,3 +275,56 @@ def test_nobody_uses_a_tenant_that_is_not_restored_yet(monkeypatch: pytest.Monke
 )
 def test_a_document_is_encoded_in_parts_as_it_is_whole(document: dict[str, object]) -> None:
     assert encoded(document) == encode(document).encode()
+
+
+@pytest.mark.fault("F46")
+def test_a_tenant_is_removed_in_the_middle_of_everything() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        async def never(url: str, headers: object, body: bytes) -> int:
+            return await asyncio.get_running_loop().create_future()
+
+        mock.dispatcher.post = never
+        made = await client.ok("POST", TENANTS, {})
+        path = f"{TENANTS}/{made['id']}"
+        tenant = mock.tenants.named(made["id"])
+        assert tenant is not None
+        await client.put(f"{path}/clips/own.wav", content=wav(), headers={"content-type": "audio/wav"})
+        steps = ["answer", {"say": "own.wav"}, {"wait": 60}]
+        await client.ok("PUT", f"{path}/callees/{NUMBER}", {"steps": steps})
+        await client.ok("POST", f"{path}/webhooks", {"type": "inbound_call", "url": "http://127.0.0.1:1/hook"})
+        await client.ok("POST", f"{path}/inbound-calls", {"from_number": NUMBER})
+        keys = {"sb-api-key-id": made["api_key"], "sb-api-secret-key": made["api_secret"]}
+        app = mock.http()
+        async with (
+            mock.phone(environment=made["environment"]) as phone,
+            httpx.AsyncClient(transport=app, base_url=mock.url, headers=keys, timeout=None) as account,
+            phone.dial(NUMBER) as up,
+            streaming(client, f"{path}/events") as control_events,
+            streaming(account, "/api/v2/events") as account_events,
+        ):
+            assert await up.answered()
+            await asyncio.sleep(0.2)  # of virtual time
+            calls = f"{path}/calls/{up.record.channel}"
+            requests = [
+                asyncio.create_task(client.request(method, f"{path}/{name}", json=body))
+                for method, name, body in (
+                    ("POST", "journal/wait", {"text": "never", "timeout_s": 50}),
+                    ("POST", f"callees/{NUMBER}/wait", {"timeout_s": 50}),
+                    ("GET", calls.removeprefix(f"{path}/") + "/heard", None),
+                    ("GET", "export", None),
+                )
+            ]
+            await asyncio.sleep(0)
+            assert len(tenant.webhooks.waiting) == 1
+            await client.ok("DELETE", path)
+            answers = [answer.json() for answer in await asyncio.gather(*requests)]
+            assert [answer.get("error", {}).get("code") for answer in answers[:2]] == ["not_seen", "not_finished"]
+            for stream in (control_events, account_events):
+                assert (await stream.rest())[-1].data == "the end: the tenant was removed"
+            await up.ended()
+        assert (len(tenant.streams), len(tenant.calls), tenant.members) == (0, 0, 0)
+        assert not mock.dispatcher._tasks
+        assert not tenant.clips.all
+        assert (await client.refused("GET", path))[:2] == (404, "no_such_tenant")
+
+    controlled(test)

@@ -157,6 +157,7 @@ class Mock:
             environment_of=self.environment_of,
             waits=self._waits,
             measuring=Measuring(),
+            documents=Measuring(),
             document=control_openapi,
         )
         self._control = ControlApi(parts, self.control_token)

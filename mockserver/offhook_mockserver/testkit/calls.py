@@ -8,6 +8,7 @@ from offhook.errors import CallStateError, SourceError
 from offhook.wording import no_attribute
 from offhook_mockserver.callees.places import found, not_found
 from offhook_mockserver.callees.speech import Speech
+from offhook_mockserver.testkit.endings import how_ended
 
 if TYPE_CHECKING:
     import os
@@ -68,6 +69,11 @@ class CallHandle:
     def end_text(self) -> str:
         """How the callee's part ended, for people; empty while it goes on."""
         return self._scene.bridge.call(lambda: self._call.end_text)
+
+    @property
+    def how_ended(self) -> str:
+        """Who ended the call, and when: ``the caller hung up 5.70 s after the answer``; empty while it goes on."""
+        return self._scene.bridge.call(lambda: how_ended(self._call, self.channel not in self._scene.tenant.calls))
 
     @property
     def token_expired(self) -> bool:

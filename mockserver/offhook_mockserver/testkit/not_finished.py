@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import OffhookError, WaitTimeout
 from offhook.wording import describe
-from offhook_mockserver.callees.ends import CalleeEnd
+from offhook_mockserver.testkit.endings import owed
 from offhook_mockserver.testkit.look_at import NO_CALL, NO_REQUEST, OTHER_NUMBER, look_at
 from offhook_mockserver.testkit.shown_number import shown_as, shown_beside
 
@@ -28,12 +28,15 @@ class NotFinished(WaitTimeout):
         about_time: whether a busy machine could have caused it; not if the script failed, or if an application raised
             an error other than a timeout.
         idle_s: for how long nothing had happened in the mock when the wait gave up, in seconds.
+        over: how the call had ended, and the step in which the callee waited, without figures: an application that does
+            the same again ends in the same. Empty if the call was not over.
     """
 
     code: ClassVar[str] = "not_finished"
 
-    def __init__(self, message: str, *, about_time: bool = True, idle_s: float = 0.0) -> None:
+    def __init__(self, message: str, *, about_time: bool = True, idle_s: float = 0.0, over: str = "") -> None:
         super().__init__(message)
+        self.over: str = over
         self.idle_s: float = idle_s
         self.about_time: bool = about_time
 
@@ -99,23 +102,30 @@ def _stuck(
     call, who = calls[-1], shown_as(number)
     if len(others) > 1:
         who += f" (call {call.order})"
-    end = call.end_text or (CalleeEnd.ROOM_CLOSED.text if call.over else "")
+    how, silent = call.how_ended, owed(call)
     left = call.unfinished
     done = "answered" if verb == "answered" else "had done its script"
     if call.problem:
         yield f"{verb}(): the script of the callee {who} failed: {call.problem}"
-    elif end and verb != "ended":
-        yield f"{verb}(): the call to {who} is over ({end}), before the callee {done}"
+    elif how and verb == "finished" and silent is not None and silent.is_reply:
+        yield f"finished(): the application did not reply to {who}: {silent.text(how)}"
+    elif how and verb != "ended" and not call.answered:
+        yield f"{verb}(): the call to {who} is over: {how}"
+    elif how and verb != "ended":
+        soon = f", {silent.for_s:.2f} s after the callee had stopped speaking" if silent and silent.since_s else ""
+        yield f"{verb}(): {how}{soon}, before {who} {done}"
     elif verb == "answered":
         yield f"answered(): {who} did not answer within {limit_s:g} s"
     elif verb == "ended":
         yield f"ended(): the call to {who} still goes on after {limit_s:g} s"
     else:
         yield f"finished(): {who} did not finish its script within {limit_s:g} s"
+    if not how and silent is not None and silent.is_reply:
+        yield f"  {silent.text('')}"
     if len(calls) > 1:
         yield f"  it was called {len(calls)} times; this is about the last one, call {call.order} of the timeline"
     yield from (
-        f"  {'not done' if index else 'it waited in' if end else 'it waits in'}: {step}"
+        f"  {'not done' if index else 'it waited in' if how else 'it waits in'}: {step}"
         for index, step in enumerate(left[:_MOST_SHOWN])
     )
     yield "  what happened to it (seconds since it answered):"

@@ -42,6 +42,7 @@ class CallHandle:
         self._scene = scene
         self._call = call
         self._final: Heard | None = None
+        self._final_which: str = ""
         self.channel: str = call.channel
         self.number: str = call.to
         self.from_number: str = call.from_number
@@ -142,7 +143,8 @@ class CallHandle:
         """
         from offhook.testing.audio import Clip, Heard, Span
 
-        if self._final is not None:
+        which = self._which
+        if self._final is not None and self._final_which == which:
             return self._final
         ended = self.end is not None
         audio = self.audio()
@@ -164,10 +166,19 @@ class CallHandle:
             note=self._scene.verdicts.add,
             lasted_s=audio.lasted_s,
             keep_more=KEEP_MORE,
+            call=which,
+            ended=self.how_ended,
         )
         if ended:
-            self._final = heard
+            self._final, self._final_which = heard, which
         return heard
+
+    @property
+    def _which(self) -> str:
+        """Which of several calls of the test it is, for messages; empty if there is only one."""
+        tenant = self._scene.tenant
+        count = self._scene.bridge.call(lambda: len(tenant.calls) + len(tenant.kept))
+        return f"call {self.order} of {max(self.order, count)}" if max(self.order, count) > 1 else ""
 
     @property
     def said(self) -> Clip:

@@ -67,7 +67,8 @@ class Owed:
             how: how the call ended; empty if it goes on.
         """
         if self.since_s is None:
-            text = f"the application said nothing for {self.for_s:.2f} s after the answer"
+            text = "the application said nothing after the answer"
+            text += "" if how else f", for {self.for_s:.2f} s"
         else:
             text = (
                 f"the callee stopped speaking at {self.since_s:.2f} s; the application said nothing after that for "

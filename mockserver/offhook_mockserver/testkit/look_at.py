@@ -19,6 +19,10 @@ NO_REQUEST: Final = (
     "env={**os.environ, **offhook_mock.environment}"
 )
 NO_CALL: Final = "what the requests above were answered with, and the faults of this test"
+CALLED_AGAIN: Final = (
+    "what dials again: a retry, a second start, or `redial=True`? A test that expects it is marked "
+    '@pytest.mark.offhook(allow=["called_again"])'
+)
 OTHER_NUMBER: Final = "which number the application dials, and which one offhook_mock.callee(...) names"
 
 _TOKEN: Final = (

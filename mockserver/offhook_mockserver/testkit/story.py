@@ -23,9 +23,7 @@ _NOT_SHOWN: Final = frozenset({EntryKind.REQUEST})
 _ANSWERED: Final = MomentCode.ANSWERED.value
 #: The kind of a line that a phone of the application wrote down.
 CALLER: Final = "caller"
-#: How many lines of a timeline a terminal shows, the first ones and the last ones, and how much of each.
-_FIRST: Final = 12
-_LAST: Final = 36
+#: How much of a line is shown.
 _CHARACTERS: Final = 160
 
 
@@ -115,15 +113,6 @@ def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> li
         merged += sorted(of_phone, key=lambda line: line.at_s)
         merged += lines[place : place + 1]
     return merged
-
-
-def timeline_lines(timeline: Sequence[TimelineLine]) -> list[str]:
-    """The first and the last lines of a timeline, for a terminal, with a count of those between them."""
-    lines = [line.line for line in timeline]
-    if len(lines) > _FIRST + _LAST + 1:
-        left_out = len(lines) - _FIRST - _LAST
-        lines[_FIRST:-_LAST] = [f"{'':9} … {left_out} more, in timeline.txt"]
-    return lines
 
 
 def _cut(text: str) -> str:

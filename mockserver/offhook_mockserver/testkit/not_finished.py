@@ -33,6 +33,7 @@ class NotFinished(WaitTimeout):
             the same again ends in the same. Empty if the call was not over.
     """
 
+    __module__ = "offhook_mockserver.testkit"  # where it is imported from, for messages
     code: ClassVar[str] = "not_finished"
 
     def __init__(self, message: str, *, about_time: bool = True, idle_s: float = 0.0, over: str = "") -> None:
@@ -45,6 +46,7 @@ class NotFinished(WaitTimeout):
 class ScriptFailed(NotFinished):
     """A callee's script raised an error while it was played, for example because it says a file that cannot be read."""
 
+    __module__ = "offhook_mockserver.testkit"  # where it is imported from, for messages
     code: ClassVar[str] = "script_failed"
 
 

@@ -64,6 +64,7 @@ def shortened(timeline: Sequence[TimelineLine]) -> list[str]:
 
     New states, tokens, hang-ups, faults and errors stay, unless there are hundreds of them.
     """
+    timeline = [line for line in timeline if not line.told]
     if len(timeline) <= _MOST + 1:
         return [line.line for line in timeline]
     kept = _kept(_weights(timeline))

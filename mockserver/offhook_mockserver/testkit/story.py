@@ -41,6 +41,7 @@ class TimelineLine:
         text: a sentence.
         state: the new state of the call for that phone; empty for other lines.
         lasts_s: how long it lasts from then on, such as a blackout; None if it is a moment, or that is not known.
+        told: whether an earlier line says it already, so that texts leave it out.
     """
 
     at_s: float
@@ -51,6 +52,7 @@ class TimelineLine:
     text: str
     state: str = ""
     lasts_s: float | None = None
+    told: bool = False
 
     @property
     def line(self) -> str:

@@ -284,7 +284,7 @@ def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_s
             "*offhook: not void*",
             "Each of 3 runs failed at test_it.py:* in test_same_each_time, off by about as much: 0.05, 0.05, 0.05 s. *",
             "Each of 3 runs failed at test_it.py:* in test_verdict, with silence_after is false. *",
-            "Each of 3 runs failed at test_it.py:* in test_same_figure, with talk_over_s is # s, *: 0.41, 0.42, 0.43 s. *",
+            "Each of 3 runs failed at test_it.py:* in test_same_figure, *talk_over_s is # s, *: 0.41, 0.42, 0.43 s*",
             "Each of 3 runs failed at test_it.py:* in test_over, with caller_left in step 4 of the script. *",
             "Each of 3 runs failed at test_it.py:* in test_something_else, with AssertionError. *",
             "Each of 3 runs failed at test_it.py:* in test_hangs, with nothing happened, *: 10.*, 10.*, 10.* s. *",

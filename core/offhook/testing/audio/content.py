@@ -23,7 +23,7 @@ OPENING_S: Final = 0.6
 RECOGNISED: Final = 1 / 3
 #: Where only a part of the opening is found, it must be this much alike: other speech may resemble a part of it.
 _SURE: Final = 0.85
-#: In less sound than this, no clip can be recognised.
+#: In less sound than this, a clip may not be recognised: it is the block that is compared.
 LEAST_S: Final = 0.3
 _ENDS: Final = "what cuts the audio off so early: which side ended the call, and whether the application stops playing"
 #: Sound that begins this much before a clip is other sound.

@@ -135,7 +135,7 @@ class Heard:
     def starts_with(self, what: Clip | str | os.PathLike[str], within_ms: float = 300) -> Verdict:
         """Whether the first sound is the beginning of a clip, at most `within_ms` after the answer.
 
-        Half a second of it is enough, so that an application may stop when it is spoken over.
+        The first 0.3 s of its sound are enough, so that an application may stop when it is spoken over.
 
         Raises:
             ConfigError: an argument is of the wrong type, or the clip is silent.

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import OffhookError, WaitTimeout
 from offhook.wording import describe
-from offhook_mockserver.testkit.endings import owed
 from offhook_mockserver.testkit.look_at import CALLED_AGAIN, NO_CALL, NO_REQUEST, OTHER_NUMBER, look_at
+from offhook_mockserver.testkit.owed import owed
 from offhook_mockserver.testkit.shown_number import shown_as, shown_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from offhook_mockserver.testkit.calls import CallHandle
-    from offhook_mockserver.testkit.endings import Owed
+    from offhook_mockserver.testkit.owed import Owed
     from offhook_mockserver.testkit.scene import Scene
 
 

@@ -31,6 +31,7 @@ from offhook_mockserver.tenants.settings import (
     check_tenant_bounds,
     check_tenant_settings,
 )
+from offhook_mockserver.tenants.shown_keys import API_SECRET, may_be_shown
 from offhook_mockserver.tenants.snapshot import TenantSnapshot
 from offhook_mockserver.tenants.streams import Streams
 from offhook_mockserver.tenants.webhooks.dispatcher import Dispatcher
@@ -304,7 +305,7 @@ class Tenants:
         ids = Ids(seed)
         # The prefix shows a reader that these are not live keys.
         api_key, digits = f"mock_key_{ids.hex(24)}", ids.hex(32)
-        api_secret = f"mock_secret_{digits}"
+        api_secret = f"{API_SECRET}{digits}"
         if keys is not None:
             api_key, api_secret = keys
         self._check_key(api_key)
@@ -392,12 +393,13 @@ class Tenants:
         """The tenant of a key pair that a client shows, or None; a mock that is open to any keys makes one.
 
         It makes at most 100, each with the lines, settings and bounds of the oldest tenant. Everything random of such
-        a tenant follows from its keys.
+        a tenant follows from its keys. A key id that is too long, that cannot be printed, or that looks like a secret
+        of a mock gets none: key ids are shown.
         """
         tenant = self.find(api_key, api_secret)
         if tenant is not None or not self._open_to_any_keys:
             return tenant
-        if api_key in self._by_key or len(self._shown) >= MOST_SHOWN:
+        if api_key in self._by_key or len(self._shown) >= MOST_SHOWN or not may_be_shown(api_key):
             return None
         keys = (api_key, api_secret)
         seed = f"keys {hashlib.sha256(repr(keys).encode()).hexdigest()}"

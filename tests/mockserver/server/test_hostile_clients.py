@@ -185,6 +185,7 @@ def test_endless_headers_and_trailers_are_refused(trailer: bool, lines: bytes) -
 # The turns of the loop
 
 
+@pytest.mark.safety("S18")
 @pytest.mark.fault("F44")
 @pytest.mark.parametrize(
     ("upgrade", "data"),
@@ -292,6 +293,7 @@ def test_a_websocket_whose_client_does_not_read_is_cut(
     assert [record.getMessage() for record in caplog.records] == [Incident.UNREAD.value]
 
 
+@pytest.mark.safety("S18")
 @pytest.mark.fault("F45")
 @pytest.mark.parametrize("ends", [True, False])
 def test_an_http_connection_whose_answer_is_not_read_is_cut(ends: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ browsers, whatever page they come from.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final, cast
 from starlette.responses import Response
 
 from offhook.errors import CallStateError, MissingExtraError, OffhookError, StorageError
+from offhook.wording import printable
 from offhook_mockserver.callees.script import ScriptError
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.control import (
@@ -56,6 +58,9 @@ if TYPE_CHECKING:
 
 #: Where a path has what comes after ``/mock/v1``, among what is between the slashes.
 _TOP: Final = 3
+#: How much of that is compared with what there is, and how alike a misspelt name is.
+_COMPARED: Final = 30
+_ALIKE: Final = 0.8
 #: The modules with the operations.
 _OPERATIONS: Final = (
     about,
@@ -177,14 +182,16 @@ class ControlApi:
     def _unknown(self, method: str, path: str) -> ControlRefused:
         allowed = self._routes.methods_of(path)
         if allowed:
-            message = f"{path} is answered to {' and '.join(allowed)}, not to {method}"
+            message = f"{printable(path)} is answered to {' and '.join(allowed)}, not to {method}"
             return ControlRefused("method", message, headers={"allow": ", ".join(allowed)})
         known = self._routes.names()
         parts = path.split("/")
         tops = {name.split("/")[_TOP] for name in known if name.count("/") >= _TOP}
         if len(parts) > _TOP and parts[_TOP] not in tops:
-            parts[_TOP:_TOP] = ["tenants", "{tenant}"]  # which a client has likely left out
-        elif len(parts) > _TOP + 1 and parts[_TOP] == "tenants":
+            meant = difflib.get_close_matches(parts[_TOP][:_COMPARED], tops, 1, _ALIKE)
+            # Misspelt; or the client has left out of which tenant it asks.
+            parts[_TOP : _TOP + len(meant)] = meant or ["tenants", "{tenant}"]
+        if len(parts) > _TOP + 1 and parts[_TOP] == "tenants":
             parts[_TOP + 1] = "{tenant}"
         asked = f"{method} {'/'.join(parts)}"
         nearest = nearest_route(asked, known)

@@ -314,6 +314,38 @@ def test_a_wait_that_fails_says_why() -> None:
     controlled(test, settings=KEPT)
 
 
+def test_a_wait_for_what_cannot_happen_any_more_ends_soon_after_the_call() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        await client.ok("PUT", ONE, {"steps": ["answer", {"listen": "marker"}]})
+        waiting = asyncio.create_task(client.refused("POST", f"{ONE}/wait", {"timeout_s": 60}))
+        await call(mock, for_s=5)
+        hung_up_s = asyncio.get_running_loop().time()
+        assert "the call to +1415•••0155 is over (caller hung up)" in (await waiting)[2]
+        assert asyncio.get_running_loop().time() - hung_up_s <= 0.5
+        await client.ok("PUT", ONE, {"steps": [{"decline": 1}]})
+        calling = asyncio.create_task(call(mock, for_s=30))  # the caller hears nothing of it
+        await client.ok("POST", f"{ONE}/wait", {"until": "finished", "timeout_s": 60})
+        refused = await client.refused("POST", f"{ONE}/wait", {"until": "answered", "timeout_s": 60})
+        assert "the call to +1415•••0155 is over (callee declined)" in refused[2]
+        assert asyncio.get_running_loop().time() - hung_up_s < 10
+        calling.cancel()
+        await asyncio.wait((calling,))
+
+    controlled(test, settings=KEPT)
+
+
+def test_a_wait_goes_on_if_the_application_calls_again_at_once() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        await client.ok("PUT", ONE, {"steps": ["answer", {"wait": 3}]})
+        waiting = asyncio.create_task(client.ok("POST", f"{ONE}/wait", {"timeout_s": 60}))
+        await call(mock, for_s=1)
+        await asyncio.sleep(0.3)  # of virtual time
+        await call(mock, for_s=10)
+        assert (await waiting)["callee"]["finished"]
+
+    controlled(test, settings=KEPT)
+
+
 def test_without_audio_a_callee_is_known_while_its_call_goes_on() -> None:
     async def test(mock: InProcessMock, client: ControlClient) -> None:
         await client.ok("PUT", ONE, {"steps": [{"answer": 0.5}, {"hang_up": 1}]})

@@ -120,6 +120,7 @@ def test_a_body_of_4_gigabytes_is_refused_before_it_is_sent(token: bool, status:
     run(test)
 
 
+@pytest.mark.safety("S11")
 def test_waits_do_not_hold_the_stop_of_the_mock() -> None:
     async def main() -> None:
         mock = MockServer(plugins=Plugins.load())

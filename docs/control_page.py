@@ -84,12 +84,14 @@ answered with 503.
 A script is what a [TOML file](callee-scripts.md) holds, as JSON: a step is `"hang_up"`, or an object with one verb,
 such as `{"say": {"what": "greeting.wav", "duration_s": 2}}`. A mistake is answered with 422, and the message names the
 callee and the step. A script may name the clips of its tenant, offhook's own (`greeting.wav`, `hello.wav`,
-`reply.wav`), and `tone:`, `marker:` and `silence:`; nothing else on the machine.
+`reply.wav`), and `tone:`, `marker:` and `silence:`; nothing else on the machine. The callees of a tenant have at most
+10,000 steps together.
 
-A clip is a WAV file of at most 8 MiB and ten minutes, whose header is true. Names have a to z, 0 to 9, `-` and `_`,
-and end with `.wav`. A tenant has at most 100 clips and 64 MiB of them, in a private temporary folder that goes with
-the tenant. Send it with a `Content-Length`: a body may have 256 chunks. A clip that is replaced is heard in calls that
-start afterwards.
+A clip is a WAV file of at most 8 MiB and ten minutes, whose header is true. Names have a to z, 0 to 9, `-` and `_`, and
+end with `.wav`. A tenant has at most 100 clips and 64 MiB of them, in a private temporary folder that goes with the
+tenant; if the mock is killed, the next one deletes it. An exported tenant has no clips: restore it without the callees
+that say them, upload the clips, and put these callees again. Send a clip with a `Content-Length`: a body may have 256
+chunks. A clip that is replaced is heard in calls that start afterwards.
 
 ## Refusals
 

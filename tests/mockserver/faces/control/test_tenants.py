@@ -281,8 +281,8 @@ def test_a_document_is_encoded_in_parts_as_it_is_whole(document: dict[str, objec
 def test_a_tenant_is_removed_in_the_middle_of_everything() -> None:
     async def test(mock: InProcessMock, client: ControlClient) -> None:
         async def never(url: str, headers: object, body: bytes) -> int:
-            forever: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-            return await forever
+            await asyncio.Event().wait()
+            raise AssertionError("it is cut off before")
 
         mock.dispatcher.post = never
         made = await client.ok("POST", TENANTS, {})

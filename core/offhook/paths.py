@@ -11,18 +11,36 @@ import contextlib
 import os
 import pwd
 import re
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import ConfigError, SpecError, StorageError
 from offhook.private_files import make_private_folder
-from offhook.wording import quoted, quoted_path, system_reason
+from offhook.wording import nearest_name, printable, quoted, quoted_path, system_reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 #: A variable at the beginning of a path. A shell replaces it, but a file of settings, or a Dockerfile, may not.
 _VARIABLE: Final = re.compile(r"\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*\})(?=/|$)", re.ASCII)
+#: How many files of a folder are compared with the name of a missing one.
+_MOST_FILES: Final = 1000
+
+
+def nearest_file(path: str | os.PathLike[str]) -> str:
+    """Return ``; did you mean greeting.wav?`` for a file that is missing, with the most similar name in its folder.
+
+    Only files with the same ending are compared, the first 1,000. Empty if none is similar.
+    """
+    missing = Path(path)
+    try:
+        with os.scandir(missing.parent) as entries:
+            names = [Path(entry.name) for entry in islice(entries, _MOST_FILES)]
+    except (OSError, ValueError):
+        return ""
+    alike = [name.stem for name in names if name.suffix == missing.suffix]
+    return printable(nearest_name(missing.stem, alike).replace("?", f"{missing.suffix}?"))
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:

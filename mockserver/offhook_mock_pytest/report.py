@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from offhook_mock_pytest.brief import shorten_summary, shorten_verdicts
 from offhook_mock_pytest.folders import FOLDER, MODE, record, report_failed
 from offhook_mock_pytest.strict import WATCH
 from offhook_mock_pytest.void import mark_if_void
@@ -42,14 +43,17 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add to a failed report what happened."""
-    report = yield
     watch = item.stash.get(WATCH, None)
+    if watch is not None and watch.handle is not None and call.excinfo is not None:
+        shorten_verdicts(call.excinfo.value, watch.handle.verdicts.behind(call.excinfo.value))
+    report = yield
     if watch is None:
         return report
     watch.ended = watch.ended or call.when == "call"
     if report.passed:
         return report
     watch.passed = False
+    shorten_summary(report)
     if not report.failed or call.excinfo is None:  # skipped, or failed as expected
         return report
     if watch.handle is not None:  # the mock is open until the teardown of the fixture ends

@@ -4,9 +4,9 @@ A test in real time that failed while the mock's loop had stood still for more t
 twice at most. If each run was void, the test counts as ``void``: neither passed nor failed.
 
 A run is not void if time cannot explain its failure: its answer is about what was heard alone, or off by more than the
-loop stood still in all, or an application raised an error that is not a timeout. If all three runs failed in the same
-line, and off by about as much, the test has failed, however busy the machine was; so has one that failed in the same
-line with the same error, if nothing says that this error is about time.
+loop stood still in all, or an application raised an error that is not a timeout. If all three runs failed alike, in the
+same line and with about the same figures if there are any, the test has failed, however busy the machine was: see
+`void_runs`.
 
 A session in which tests are void, and none failed, ends with exit status 75, after which a CI job can be
 repeated.
@@ -14,28 +14,19 @@ repeated.
 
 from __future__ import annotations
 
-import traceback
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+from offhook_mock_pytest.void_runs import VoidRun, failure_of, off_by_s, run_line, time_explains, why_failed, why_void
 
+if TYPE_CHECKING:
     from offhook_mock_pytest.strict import Watch
-    from offhook_mockserver.testkit import MockHandle
 
 #: EX_TEMPFAIL of sysexits.h: the caller is invited to try again.
 EXIT_VOID: Final = 75
 #: How often a test is run at most.
 _MOST_RUNS: Final = 3
-#: Three runs are off by about as much if their figures differ by at most this share of the largest, or this much.
-_SAME: Final = 0.2
-_LEAST_DIFFERENCE_S: Final = 0.01
-#: A wait that gave up earlier after the last event may have been about to end.
-_LEAST_IDLE_S: Final = 1.0
 #: What is added to reports; it crosses pytest-xdist.
 _FIGURE: Final = "offhook_void"
 _FAILURE: Final = "offhook_void_failure"
@@ -102,7 +93,7 @@ def _run(item: pytest.Item, log: bool = False, nextitem: pytest.Item | None = No
     from _pytest.runner import runtestprotocol
 
     runs = 0
-    voids: list[_Void] = []
+    voids: list[VoidRun] = []
     while True:
         runs += 1
         item.stash[_VOID] = None
@@ -113,37 +104,29 @@ def _run(item: pytest.Item, log: bool = False, nextitem: pytest.Item | None = No
         failed = any(report.failed for report in reports)
         if void is None or failed or runs == _MOST_RUNS or item.session.shouldstop:
             break
-    if not failed and len(voids) == _MOST_RUNS and (same := _same_each_time(voids)):
+    if not failed and voids and len(voids) == runs:
+        why = why_failed(voids) if runs == _MOST_RUNS else ""
         for report in reports:
-            if hasattr(report, _FIGURE):
-                _fail_again(report, voids[-1], same)
+            if not hasattr(report, _FIGURE):
+                continue
+            if why:
+                _fail_again(report, voids[-1], why)
+            else:
+                lines = [why_void(voids, runs < _MOST_RUNS), *_numbered(voids)]
+                setattr(report, _FAILURE, [*lines, "the last run, as pytest shows it:", *getattr(report, _FAILURE)])
     for report in reports:
         if runs > 1 and report.when == "call":
             setattr(report, _RUNS, runs)
     return reports
 
 
-@dataclass(frozen=True, slots=True)
-class _Void:
-    """A void run.
-
-    Attributes:
-        place: the line that failed.
-        off_by_s: by how much, in seconds; None if no figure says that.
-        other: the class of an error of which nothing says whether it is about time; empty for other errors.
-        stood_still_s: how long the mock's loop stood still, in all.
-        longrepr: the failure, as its report had it.
-    """
-
-    place: str
-    off_by_s: float | None
-    other: str
-    stood_still_s: float
-    longrepr: object
+def _numbered(voids: list[VoidRun]) -> list[str]:
+    """One line for each run."""
+    return [f"run {number}: {void.line}" for number, void in enumerate(voids, 1)]
 
 
 #: Where the present run of a test says that it is void.
-_VOID: Final = pytest.StashKey["_Void | None"]()
+_VOID: Final = pytest.StashKey["VoidRun | None"]()
 
 
 def mark_if_void(
@@ -161,92 +144,29 @@ def mark_if_void(
     handle = watch.handle
     if handle is None or handle.lag is None or report.when != "call":
         return
-    stall, explained = handle.lag.worst(watch.since_s), _time_explains(handle, error)
+    stall, explained = handle.lag.worst(watch.since_s), time_explains(handle, error)
     if stall is None or explained is False:
         return
     from offhook.plugin import line_of
-    from offhook.wording import describe
 
-    off_by_s, stood_s = _off_by_s(handle, error), handle.lag.stood_still_s(watch.since_s)
-    if off_by_s is not None and off_by_s > stood_s:
+    off_s, stood_s = off_by_s(handle, error), handle.lag.stood_still_s(watch.since_s)
+    if off_s is not None and off_s > stood_s:
         watch.story += (
             f"\nThis run is not void: the mock's loop stood still for {stood_s:.2f} s in all, which does not explain "
-            f"{off_by_s:.2f} s."
+            f"{off_s:.2f} s."
         )
         return
-    if off_by_s is None:
-        off_by_s = _long_idle_s(error, idle_s, stood_s)
-    other = "" if explained else type(error).__name__
-    item.stash[_VOID] = _Void(line_of(error), off_by_s, other, stood_s, report.longrepr)
-    failed_at = _place_of(error, item.path)
-    shown = report.longreprtext.splitlines()[-_MOST_LINES:]
-    path, line, _ = report.location
+    failure = failure_of(handle, error, explained=explained, idle_s=idle_s, stood_s=stood_s)
+    line = run_line(error, item.path, failure, stood_s, stall.took_s)
+    item.stash[_VOID] = VoidRun(line_of(error), failure, stood_s, line, report.longrepr)
+    setattr(report, _FAILURE, report.longreprtext.splitlines()[-_MOST_LINES:])
+    path, number, _ = report.location
     report.outcome = "skipped"
-    report.longrepr = (path, (line or 0) + 1, f"VOID: {stall.text}")
+    report.longrepr = (path, (number or 0) + 1, f"VOID: {stall.text}")
     setattr(report, _FIGURE, stall.text)
-    setattr(report, _FAILURE, [f"its last run failed{failed_at}, for whatever reason, with {describe(error)}", *shown])
 
 
-def _place_of(error: BaseException, file: Path) -> str:
-    """The line of the test's file that failed; empty if none did."""
-    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == str(file)]
-    return f" at {file.name}:{lines[-1]}" if lines else ""
-
-
-def _time_explains(handle: MockHandle, error: BaseException) -> bool | None:
-    """Whether a busy machine can have caused an error; None if nothing says it.
-
-    It explains timeouts and assertions about audio in time. It does not explain an assertion about what was heard
-    alone, a script that failed, or any other error that an application raised.
-    """
-    from offhook_mockserver.testkit.timeouts import is_timeout
-
-    raised = [started.error for started in handle.failed_applications() if started.error is not None]
-    if not all(map(is_timeout, raised)):
-        return False
-    if is_timeout(error):
-        return bool(getattr(error, "about_time", True))
-    verdicts = handle.verdicts.behind(error)
-    return any(verdict.about_time for verdict in verdicts) if verdicts else None
-
-
-def _off_by_s(handle: MockHandle, error: BaseException) -> float | None:
-    """By how much the answers of a failed assertion missed their limits, at least; None if one does not say that."""
-    about_time = [verdict for verdict in handle.verdicts.behind(error) if verdict.about_time]
-    wrong = [verdict.off_by_s for verdict in about_time if not verdict.passed] or [None]
-    figures = [figure for figure in wrong if figure is not None]
-    return min(figures) if len(figures) == len(wrong) else None
-
-
-def _long_idle_s(error: BaseException, idle_s: float, stood_s: float) -> float | None:
-    """For how long nothing had happened when a wait gave up, if that is far longer than the loop stood still."""
-    from offhook_mockserver.testkit.timeouts import is_timeout
-
-    return idle_s if is_timeout(error) and idle_s > max(_LEAST_IDLE_S, stood_s) else None
-
-
-def _same_each_time(voids: Sequence[_Void]) -> str:
-    """What void runs have in common, for people, if they failed alike; or empty.
-
-    That is in the same line, and off by about as much, or with the same error if nothing says that it is about time.
-    """
-    place, stood = voids[0].place, ", ".join(f"{void.stood_still_s:.2f}" for void in voids)
-    if len({(void.place, void.other) for void in voids}) > 1:
-        return ""
-    so = (
-        f"The mock's loop stood still for {stood} s in all. A busy machine does not do the same three times, so the "
-        "test has failed."
-    )
-    if voids[0].other:
-        return f"Each of {len(voids)} runs failed at {place}, with {voids[0].other}. {so}"
-    figures = [void.off_by_s for void in voids if void.off_by_s is not None]
-    if len(figures) < len(voids) or max(figures) - min(figures) > max(_LEAST_DIFFERENCE_S, _SAME * max(figures)):
-        return ""
-    off = ", ".join(f"{figure:.2f}" for figure in figures)
-    return f"Each of {len(voids)} runs failed at {place}, off by about as much: {off} s. {so}"
-
-
-def _fail_again(report: pytest.TestReport, void: _Void, why: str) -> None:
+def _fail_again(report: pytest.TestReport, void: VoidRun, why: str) -> None:
     """Make the report of a void run that of a failure again."""
     report.outcome = "failed"
     report.longrepr = void.longrepr  # type: ignore[assignment]  # it is what this report had

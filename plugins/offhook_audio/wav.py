@@ -18,7 +18,7 @@ import soundfile
 from offhook.arguments import check_path
 from offhook.errors import ConfigError, SourceError
 from offhook.interfaces import FLOAT32, SAMPLE_BYTES, AudioFrame, AudioSource, Samples
-from offhook.paths import path_argument
+from offhook.paths import nearest_file, path_argument
 from offhook.wording import quoted_path
 from offhook_audio.riff import Riff, cut_short, kind_of, read_riff
 
@@ -111,14 +111,17 @@ class WavSource(AudioSource):
 
     def _open(self, path: str) -> int:
         """Open the file; it is checked afterwards, since the name could be given to another file in between."""
+        file: str | os.PathLike[str] = path
         try:
+            file = path_argument("wav", path)
             # Non-blocking, because opening a FIFO waits for its other end. For files it changes nothing.
-            return os.open(path_argument("wav", path), os.O_RDONLY | os.O_NONBLOCK)
+            return os.open(file, os.O_RDONLY | os.O_NONBLOCK)
         except ConfigError as error:
             raise SourceError(error.message) from None
         except FileNotFoundError:
+            near = nearest_file(file) or "."
             raise SourceError(
-                f"the audio file {self._shown} does not exist (looked in {quoted_path(Path.cwd())})."
+                f"the audio file {self._shown} does not exist (looked in {quoted_path(Path.cwd())}){near}"
             ) from None
         except PermissionError:
             raise self._refused("may not be read: change its permissions.") from None

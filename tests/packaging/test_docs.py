@@ -6,9 +6,11 @@ import importlib.util
 import re
 import runpy
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
+
+from offhook.session import Event
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -46,6 +48,16 @@ def test_pages_show_the_examples_that_are_run() -> None:
     assert "greet_and_record.py" in shown
 
 
+def test_the_events_that_a_program_is_told_are_listed() -> None:
+    """Those of the session, and the notes that the page about records explains."""
+    page = (ROOT / "docs/how-to/long-calls.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`[A-Z].*?) \|", page.partition("## What a program is told")[2], re.MULTILINE)
+    records = (ROOT / "docs/how-to/records.md").read_text(encoding="utf-8").partition("| note |")[2]
+    notes = re.findall(r"^\| (`[A-Z].*?) \|", records.partition("\n\n")[0], re.MULTILINE)
+    events = [kind.__name__ for kind in get_args(Event)]
+    assert sorted(re.findall(r"`(\w+)`", " ".join(rows))) == sorted(events + re.findall(r"`(\w+)`", " ".join(notes)))
+
+
 def test_links_between_the_pages_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]:
         for link in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
@@ -80,6 +92,13 @@ def test_every_trap_of_the_sdk_is_tested() -> None:
     tested = set(generator().trap_tests())
     assert tested <= traps | set(sections), "a test is marked with a trap that is not in the table"
     assert sorted(traps - tested) == []
+
+
+def test_every_row_of_what_makes_a_mock_safe_is_tested() -> None:
+    rows = runpy.run_path(str(ROOT / "docs/security_rows.py"))
+    tested = generator().safety_tests()
+    assert set(tested) == set(rows["SAFETY"]), "a row without a test, or a test that is marked with no row"
+    assert set(generator().fault_tests()) >= set(rows["FAULTS"])
 
 
 def test_the_files_that_the_architecture_names_are_there() -> None:

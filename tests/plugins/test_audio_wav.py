@@ -201,6 +201,18 @@ def test_a_missing_path_is_rejected_with_an_example() -> None:
         WavSource("")
 
 
+def test_a_missing_file_is_answered_with_the_nearest_of_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("greeting.wav", "greting.txt", "reply.wav"):
+        (tmp_path / name).touch()
+    assert refusal(tmp_path / "greting.wav").endswith("; did you mean greeting.wav?")
+    assert refusal(tmp_path / "other.wav").endswith(").")
+    assert refusal(tmp_path / "nowhere" / "greting.wav").endswith(").")
+    monkeypatch.chdir(tmp_path)
+    assert refusal("greting.wav").endswith("; did you mean greeting.wav?")
+
+
 def test_anything_but_a_regular_file_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "does not exist (looked in" in refusal(tmp_path / "none.wav")
     assert "is a folder" in refusal(tmp_path)

@@ -238,7 +238,10 @@ class Call:
         return self._driver.callee_present
 
     def events(self) -> BoundedStream[TimelineEntry]:
-        """The timeline from now on, until the call has ended. A slow reader loses the oldest, which are counted."""
+        """The timeline from now on, until the call has ended. A slow reader loses the oldest, which are counted.
+
+        `TimelineEntry.event` is one of the names that docs/how-to/long-calls.md lists, for example ``GrantExpiring``.
+        """
         self._parts.must_be_ours()
         return self._driver.timeline.stream()
 

@@ -147,6 +147,11 @@ class Callee:
         """When it last stopped speaking, in seconds from the answer; None before that."""
         return self._performance.stopped_speaking_at_s
 
+    @property
+    def lasted_s(self) -> float | None:
+        """How long it has taken part since it answered, in seconds; None before that."""
+        return self._performance.lasted_s
+
     def audio(self) -> CallAudio:
         """What was kept of both directions; empty before the answer, or with ``keep_audio_s=0``."""
         return self._performance.audio()

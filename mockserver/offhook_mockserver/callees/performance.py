@@ -144,9 +144,9 @@ class Performance:
     def audio(self) -> CallAudio:
         """What was kept of both directions; empty before the answer, or if nothing is kept."""
         rate_hz = self._room.rate_hz
-        if self.ear is None:
+        lasted = self._lasted
+        if lasted is None:
             return CallAudio(rate_hz)
-        lasted = self.ear.now if self._end is None else self._end
         if self._heard is None or self._said is None:
             return CallAudio(rate_hz, lasted_s=lasted / rate_hz)
         reached = (track.ends for track in (self._heard, self._said) if track.ends is not None)
@@ -158,6 +158,18 @@ class Performance:
             self._said.pcm(0, end),
             lasted / rate_hz,
         )
+
+    @property
+    def lasted_s(self) -> float | None:
+        """How long it has taken part since it answered; None before that."""
+        lasted = self._lasted
+        return None if lasted is None else lasted / self._room.rate_hz
+
+    @property
+    def _lasted(self) -> int | None:
+        if self.ear is None:
+            return None
+        return self.ear.now if self._end is None else self._end
 
     # What steps call
 
@@ -305,7 +317,8 @@ class Performance:
         return self.voice
 
     def _since_answer(self) -> float | None:
-        return None if self.answered_at_s is None else self._loop.time() - self.answered_at_s
+        """Seconds since the answer, to a millisecond: sums of steps of 20 ms have no exact floats."""
+        return None if self.answered_at_s is None else round(self._loop.time() - self.answered_at_s, 3)
 
     def _settle(self) -> None:
         if not self.done.is_set():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from offhook.paths import nearest_file
 from offhook.wording import nearest_name, quoted_path
 from offhook_mockserver.callees.speech import CLIPS
 
@@ -32,7 +33,8 @@ def clip(path: Path) -> Path | None:
 def not_found(path: Path, folder: Path | None) -> str:
     """A sentence that says where a missing file was looked for, and which clips offhook has."""
     stems = [name.removesuffix(".wav") for name in CLIP_NAMES]
-    near = nearest_name(path.stem, stems).replace("?", ".wav?")
+    near = nearest_file(path if folder is None else folder / path) or nearest_file(path)
+    near = near or nearest_name(path.stem, stems).replace("?", ".wav?")
     clips = f"offhook's own clips are {', '.join(CLIP_NAMES[:-1])} and {CLIP_NAMES[-1]}{near}"
     where = ""
     if not path.is_absolute():

@@ -100,7 +100,7 @@ def _remove_earlier(folder: Path) -> None:
 
 def _files(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
     """The files, by name. They are made one after the other: audio is large."""
-    yield "timeline.txt", _text("\n".join(line.line for line in evidence.timeline))
+    yield "timeline.txt", _text("\n".join(line.line for line in evidence.timeline if not line.told))
     yield "timeline.json", _json([asdict(line) for line in evidence.timeline])
     yield "journal.jsonl", b"".join(_json(entry.to_json(), indent=None) for entry in evidence.entries)
     if evidence.callers:

@@ -21,6 +21,7 @@ from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.callees.script import Script
 from offhook_mockserver.callees.specs import check_spec
+from offhook_mockserver.testkit.endings import how_over
 from offhook_mockserver.testkit.not_finished import NotFinished, ScriptFailed, why_not
 from offhook_mockserver.testkit.shown_number import shown_as
 from offhook_mockserver.testkit.timeouts import idle_s, is_timeout
@@ -301,7 +302,8 @@ class CalleeHandle(CalleeScript):
         script_failed = bool(calls) and bool(calls[-1].problem)
         kind = ScriptFailed if script_failed else NotFinished
         about_time = not script_failed and (failed is None or is_timeout(failed))
-        error = kind(message, about_time=about_time, idle_s=idle_s(self._scene.tenant))
+        over = how_over(calls[-1]) if calls else ""
+        error = kind(message, about_time=about_time, idle_s=idle_s(self._scene.tenant), over=over)
         error.__cause__ = failed
         return error
 

@@ -8,6 +8,7 @@ from offhook.errors import CallStateError, SourceError
 from offhook.wording import no_attribute
 from offhook_mockserver.callees.places import found, not_found
 from offhook_mockserver.callees.speech import Speech
+from offhook_mockserver.testkit.endings import how_ended
 
 if TYPE_CHECKING:
     import os
@@ -41,6 +42,7 @@ class CallHandle:
         self._scene = scene
         self._call = call
         self._final: Heard | None = None
+        self._final_which: str = ""
         self.channel: str = call.channel
         self.number: str = call.to
         self.from_number: str = call.from_number
@@ -68,6 +70,11 @@ class CallHandle:
     def end_text(self) -> str:
         """How the callee's part ended, for people; empty while it goes on."""
         return self._scene.bridge.call(lambda: self._call.end_text)
+
+    @property
+    def how_ended(self) -> str:
+        """Who ended the call, and when: ``the caller hung up 5.70 s after the answer``; empty while it goes on."""
+        return self._scene.bridge.call(lambda: how_ended(self._call, self.channel not in self._scene.tenant.calls))
 
     @property
     def token_expired(self) -> bool:
@@ -136,7 +143,8 @@ class CallHandle:
         """
         from offhook.testing.audio import Clip, Heard, Span
 
-        if self._final is not None:
+        which = self._which
+        if self._final is not None and self._final_which == which:
             return self._final
         ended = self.end is not None
         audio = self.audio()
@@ -158,10 +166,19 @@ class CallHandle:
             note=self._scene.verdicts.add,
             lasted_s=audio.lasted_s,
             keep_more=KEEP_MORE,
+            call=which,
+            ended=self.how_ended,
         )
         if ended:
-            self._final = heard
+            self._final, self._final_which = heard, which
         return heard
+
+    @property
+    def _which(self) -> str:
+        """Which of several calls of the test it is, for messages; empty if there is only one."""
+        tenant = self._scene.tenant
+        count = self._scene.bridge.call(lambda: len(tenant.calls) + len(tenant.kept))
+        return f"call {self.order} of {max(self.order, count)}" if max(self.order, count) > 1 else ""
 
     @property
     def said(self) -> Clip:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from offhook.errors import OffhookError
 from offhook.interfaces import mask
 from offhook_mockserver.testkit.callers import caller_calls
+from offhook_mockserver.testkit.headlines import headlines
 from offhook_mockserver.testkit.leftovers import leftovers
 from offhook_mockserver.testkit.spoken import with_speech
 from offhook_mockserver.testkit.story import timeline
@@ -72,6 +73,7 @@ class Evidence:
         scripts: what its callees do, by number: `offhook mock --scripts` reads them again.
         stall: the longest time for which the mock's loop stood still during a call; None in virtual time.
         figures: other figures about audio that the test read, the latest first.
+        headlines: what the report says first, in sentences.
     """
 
     test: str
@@ -90,6 +92,7 @@ class Evidence:
     scripts: Mapping[str, Script]
     stall: Stall | None
     figures: Sequence[Answered] = ()
+    headlines: Sequence[str] = ()
 
 
 def gather(handle: MockHandle, test: str, *, error: BaseException | None = None, since_s: float = 0.0) -> Evidence:
@@ -122,14 +125,14 @@ def _gather(
 ) -> Evidence:
     journal = handle.tenant.journal
     callers = caller_calls(records, journal.entries)
-    calls = (*handle.tenant.kept, *handle.tenant.calls.values())
+    calls = sorted((*handle.tenant.kept, *handle.tenant.calls.values()), key=lambda call: call.started_wall_s)
     failed = handle.failed_applications()
     verdicts = [] if error is None else handle.verdicts.behind(error)
     return Evidence(
         test=test,
         seed=handle.seed,
         virtual=handle.virtual,
-        calls=[_call(call) for call in sorted(calls, key=lambda call: call.started_wall_s)],
+        calls=[_call(call) for call in calls],
         timeline=timeline(journal.entries, callers),
         callers=callers,
         callers_problem=callers_problem,
@@ -142,6 +145,7 @@ def _gather(
         applications=[started.error for started in failed if started.error is not None and started.error is not error],
         scripts={callee.number: callee.script() for callee in handle.callees if callee.steps},
         stall=None if handle.lag is None else handle.lag.worst(since_s),
+        headlines=headlines(handle, calls, callers),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.secret import redact
 from offhook.wording import describe, printable
-from offhook_mockserver.testkit.story import timeline_lines
+from offhook_mockserver.testkit.shortened import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +47,9 @@ def _written(evidence: Evidence) -> list[str]:
 
 
 def _lines(evidence: Evidence, folder: Path | None, problem: str) -> Iterator[str]:
+    if evidence.headlines:
+        yield from (printable(headline) for headline in evidence.headlines)
+        yield ""
     for verdict in evidence.verdicts[:_MOST_EXPLANATIONS]:
         yield from verdict.explanation.splitlines()
         yield ""
@@ -55,13 +58,14 @@ def _lines(evidence: Evidence, folder: Path | None, problem: str) -> Iterator[st
         yield ""
     if evidence.timeline:
         yield "Timeline, in seconds; in brackets, seconds since the callee answered:"
-        yield from timeline_lines(evidence.timeline)
+        yield from shortened(evidence.timeline)
     else:
         yield "No call rang, and nothing else happened."
     yield ""
-    if evidence.leftovers or evidence.applications:
+    left = [leftover.what for leftover in evidence.leftovers if leftover.what not in evidence.headlines]
+    if left or evidence.applications:
         yield "When the test failed:"
-        yield from (f"  {printable(leftover.what)}" for leftover in evidence.leftovers)
+        yield from (f"  {printable(what)}" for what in left)
         yield from (f"  the application had raised {describe(error)}" for error in evidence.applications)
         yield ""
     if evidence.faults:

@@ -31,7 +31,7 @@ from offhook_mockserver.testkit.webhooks import WebhooksHandle
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable, Coroutine, Sequence, Set
     from typing import Unpack
 
     from offhook.call import PhoneSettings
@@ -335,6 +335,11 @@ class MockHandle:
     def runner(self) -> asyncio.Runner | None:
         """What runs the test's virtual loop; None in real time."""
         return self.bridge.runner if isinstance(self.bridge, VirtualBridge) else None
+
+    @property
+    def allowed(self) -> Set[str]:
+        """What the test may leave behind, by the names of its marker."""
+        return self._scene.allowed
 
     @property
     def plugins(self) -> Plugins:

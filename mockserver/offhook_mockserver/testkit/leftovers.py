@@ -48,7 +48,7 @@ def leftovers(handle: MockHandle, *, settled: bool = True) -> list[Leftover]:
         settled: whether the test has passed, and calls and applications have had time to end; if not, a call whose
             callee is done does not count, and neither does what a test that has not started anything left undone.
     """
-    found = [*_failed(handle), *_calls_up(handle, settled), *_called_again(handle), *_unexpected(handle)]
+    found = [*_failed(handle), *_calls_up(handle, settled), *called_again(handle), *_unexpected(handle)]
     found += _running(handle, settled)
     if settled or has_begun(handle):
         found += _unfinished(handle)
@@ -128,7 +128,8 @@ def _why_uncalled(handle: MockHandle, number: str) -> str:
     )
 
 
-def _called_again(handle: MockHandle) -> Iterator[Leftover]:
+def called_again(handle: MockHandle) -> Iterator[Leftover]:
+    """Callees with a script, which is for one call, that were called more than once. Runs on the mock's loop."""
     for callee in handle.callees:
         if callee.steps and len(callee.calls) > 1:
             yield Leftover(

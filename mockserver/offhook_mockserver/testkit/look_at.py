@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from offhook_mockserver.callees.ends import CalleeEnd
+from offhook_mockserver.testkit.endings import owed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,12 +19,21 @@ NO_REQUEST: Final = (
     "env={**os.environ, **offhook_mock.environment}"
 )
 NO_CALL: Final = "what the requests above were answered with, and the faults of this test"
+CALLED_AGAIN: Final = (
+    "what dials again: a retry, a second start, or `redial=True`? A test that expects it is marked "
+    '@pytest.mark.offhook(allow=["called_again"])'
+)
 OTHER_NUMBER: Final = "which number the application dials, and which one offhook_mock.callee(...) names"
 
 _TOKEN: Final = (
     "what the application does when its token expires: GrantExpiring in call.events(), and a plugin with the hook "
     "offhook_renew_grant (in tests, RenewsGrants)"
 )
+_NO_REPLY: Final = (
+    "what the application does when the callee stops speaking: how it notices that (SpeechStopped), what it waits for, "
+    "and what it plays then"
+)
+_SILENT: Final = "whether the application plays anything after the answer, and to this call"
 #: When the call is over before the callee has done its script.
 _ENDED: Final[Mapping[CalleeEnd, str]] = {
     CalleeEnd.CALLER_LEFT: (
@@ -48,11 +58,14 @@ def look_at(call: CallHandle, verb: str) -> str:
     if call.problem:
         return "the step of the script that this names, and its file"
     end = call.end or (CalleeEnd.ROOM_CLOSED if call.over else None)
-    if verb == "ended":
+    silent = None if call.token_expired or end is CalleeEnd.CALLER_DROPPED else owed(call)
+    if verb == "ended" and (silent is None or not silent.is_reply):
         return (
             "which side hangs up: the application with call.hang_up() or the end of `async with phone.dial(...)`, or "
             "the callee with hangs_up()"
         )
+    if silent is not None and silent.is_reply:
+        return _NO_REPLY if silent.since_s is not None else _SILENT
     if end is not None:
         return _TOKEN if call.token_expired else _ENDED.get(end, "")
     if verb == "answered":

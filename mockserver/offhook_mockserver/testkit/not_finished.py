@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import OffhookError, WaitTimeout
 from offhook.wording import describe
-from offhook_mockserver.callees.ends import CalleeEnd
-from offhook_mockserver.testkit.look_at import NO_CALL, NO_REQUEST, OTHER_NUMBER, look_at
+from offhook_mockserver.testkit.endings import owed
+from offhook_mockserver.testkit.look_at import CALLED_AGAIN, NO_CALL, NO_REQUEST, OTHER_NUMBER, look_at
 from offhook_mockserver.testkit.shown_number import shown_as, shown_beside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from offhook_mockserver.testkit.calls import CallHandle
+    from offhook_mockserver.testkit.endings import Owed
     from offhook_mockserver.testkit.scene import Scene
 
 
@@ -28,12 +29,16 @@ class NotFinished(WaitTimeout):
         about_time: whether a busy machine could have caused it; not if the script failed, or if an application raised
             an error other than a timeout.
         idle_s: for how long nothing had happened in the mock when the wait gave up, in seconds.
+        over: how the call had ended, and the step in which the callee waited, without figures: an application that does
+            the same again ends in the same. Empty if the call was not over.
     """
 
+    __module__ = "offhook_mockserver.testkit"  # where it is imported from, for messages
     code: ClassVar[str] = "not_finished"
 
-    def __init__(self, message: str, *, about_time: bool = True, idle_s: float = 0.0) -> None:
+    def __init__(self, message: str, *, about_time: bool = True, idle_s: float = 0.0, over: str = "") -> None:
         super().__init__(message)
+        self.over: str = over
         self.idle_s: float = idle_s
         self.about_time: bool = about_time
 
@@ -41,6 +46,7 @@ class NotFinished(WaitTimeout):
 class ScriptFailed(NotFinished):
     """A callee's script raised an error while it was played, for example because it says a file that cannot be read."""
 
+    __module__ = "offhook_mockserver.testkit"  # where it is imported from, for messages
     code: ClassVar[str] = "script_failed"
 
 
@@ -63,11 +69,12 @@ def why_not(
         limit_s: how long it would have waited.
     """
     lines = [
-        *(_stuck(calls, others, number, verb, limit_s) if calls else _uncalled(scene, others, number, verb, limit_s))
+        *(_stuck(scene, calls, others, verb, limit_s) if calls else _uncalled(scene, others, number, verb, limit_s))
     ]
     lines += _applications(scene)
     if not scene.applications.failed():  # else its error is what to look at
-        hint = look_at(calls[-1], verb) if calls else _uncalled_hint(scene, others)
+        again = len(calls) > 1 and "called_again" not in scene.allowed
+        hint = CALLED_AGAIN if again else look_at(calls[-1], verb) if calls else _uncalled_hint(scene, others)
         lines.append(f"  look at: {hint}")
     return "\n".join(lines)
 
@@ -93,29 +100,22 @@ def _uncalled_hint(scene: Scene, others: tuple[CallHandle, ...]) -> str:
 
 
 def _stuck(
-    calls: tuple[CallHandle, ...], others: tuple[CallHandle, ...], number: str, verb: str, limit_s: float
+    scene: Scene, calls: tuple[CallHandle, ...], others: tuple[CallHandle, ...], verb: str, limit_s: float
 ) -> Iterator[str]:
     """The callee has been called."""
-    call, who = calls[-1], shown_as(number)
-    if len(others) > 1:
-        who += f" (call {call.order})"
-    end = call.end_text or (CalleeEnd.ROOM_CLOSED.text if call.over else "")
-    left = call.unfinished
-    done = "answered" if verb == "answered" else "had done its script"
-    if call.problem:
-        yield f"{verb}(): the script of the callee {who} failed: {call.problem}"
-    elif end and verb != "ended":
-        yield f"{verb}(): the call to {who} is over ({end}), before the callee {done}"
-    elif verb == "answered":
-        yield f"answered(): {who} did not answer within {limit_s:g} s"
-    elif verb == "ended":
-        yield f"ended(): the call to {who} still goes on after {limit_s:g} s"
-    else:
-        yield f"finished(): {who} did not finish its script within {limit_s:g} s"
+    call, number = calls[-1], shown_as(calls[-1].number)
+    who = f"{number} (call {call.order})" if len(others) > 1 else number
+    how, silent, left = call.how_ended, owed(call), call.unfinished
+    what = _what_happened(call, who, verb, limit_s, silent)
+    if len(calls) > 1 and "called_again" not in scene.allowed:
+        what = f"{number} was called {len(calls)} times, and its script is for one call. In the last one, {what}"
+    yield f"{verb}(): {what}"
+    if not how and silent is not None and silent.is_reply:
+        yield f"  {silent.text('')}"
     if len(calls) > 1:
-        yield f"  it was called {len(calls)} times; this is about the last one, call {call.order} of the timeline"
+        yield f"  what follows is about the last one, call {call.order} of the timeline"
     yield from (
-        f"  {'not done' if index else 'it waited in' if end else 'it waits in'}: {step}"
+        f"  {'not done' if index else 'it waited in' if how else 'it waits in'}: {step}"
         for index, step in enumerate(left[:_MOST_SHOWN])
     )
     yield "  what happened to it (seconds since it answered):"
@@ -123,6 +123,24 @@ def _stuck(
         at = "before" if moment.at_s is None else f"{moment.at_s:.2f}"
         yield f"    {at:>7}  {moment.text}"
     yield f"  {_heard(call)}"
+
+
+def _what_happened(call: CallHandle, who: str, verb: str, limit_s: float, silent: Owed | None) -> str:
+    """Why the wait failed, in one clause."""
+    how = call.how_ended
+    if call.problem:
+        return f"the script of the callee {who} failed: {call.problem}"
+    if verb == "ended":
+        return f"the call to {who} still goes on after {limit_s:g} s"
+    if not how:
+        todo = "answer" if verb == "answered" else "finish its script"
+        return f"{who} did not {todo} within {limit_s:g} s"
+    if not call.answered:
+        return f"the call to {who} is over: {how}"
+    if verb == "finished" and silent is not None and silent.is_reply:
+        return f"the application did not reply to {who}: {silent.text(how)}"
+    soon = f", {silent.for_s:.2f} s after the callee had stopped speaking" if silent and silent.since_s else ""
+    return f"{how}{soon}, before {who} had done its script"
 
 
 def _heard(call: CallHandle) -> str:

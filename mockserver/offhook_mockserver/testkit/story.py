@@ -23,9 +23,7 @@ _NOT_SHOWN: Final = frozenset({EntryKind.REQUEST})
 _ANSWERED: Final = MomentCode.ANSWERED.value
 #: The kind of a line that a phone of the application wrote down.
 CALLER: Final = "caller"
-#: How many lines of a timeline a terminal shows, the first ones and the last ones, and how much of each.
-_FIRST: Final = 12
-_LAST: Final = 36
+#: How much of a line is shown.
 _CHARACTERS: Final = 160
 
 
@@ -43,6 +41,7 @@ class TimelineLine:
         text: a sentence.
         state: the new state of the call for that phone; empty for other lines.
         lasts_s: how long it lasts from then on, such as a blackout; None if it is a moment, or that is not known.
+        told: whether an earlier line says it already, so that texts leave it out.
     """
 
     at_s: float
@@ -53,6 +52,7 @@ class TimelineLine:
     text: str
     state: str = ""
     lasts_s: float | None = None
+    told: bool = False
 
     @property
     def line(self) -> str:
@@ -115,15 +115,6 @@ def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> li
         merged += sorted(of_phone, key=lambda line: line.at_s)
         merged += lines[place : place + 1]
     return merged
-
-
-def timeline_lines(timeline: Sequence[TimelineLine]) -> list[str]:
-    """The first and the last lines of a timeline, for a terminal, with a count of those between them."""
-    lines = [line.line for line in timeline]
-    if len(lines) > _FIRST + _LAST + 1:
-        left_out = len(lines) - _FIRST - _LAST
-        lines[_FIRST:-_LAST] = [f"{'':9} … {left_out} more, in timeline.txt"]
-    return lines
 
 
 def _cut(text: str) -> str:

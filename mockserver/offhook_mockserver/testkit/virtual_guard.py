@@ -47,6 +47,7 @@ _MOST_NOTED: Final = 100
 class NotVirtual(CallStateError):
     """A test in virtual time started or used something whose time is the machine's."""
 
+    __module__ = "offhook_mockserver.testkit"  # where it is imported from, for messages
     code: ClassVar[str] = "not_virtual"
 
 

@@ -125,7 +125,7 @@ def test_dials_twice(offhook_mock, callee):
 #: For each broken application, what a reader must find in what pytest prints of its test, in this order.
 SAYS = {
     "test_hangs_up_early": [
-        "E * finished(): the call to +1415* is over (caller hung up), before the callee had done its script",
+        "E * finished(): the caller hung up 3.00 s after the answer, before +14155550123 had done its script",
         "E * it waited in: step 6: listens until the caller has spoken and paused*",
         "*offhook: what happened*",
         "*[[]0.600] call 1  callee says hello.wav",
@@ -148,8 +148,10 @@ SAYS = {
     ],
     "test_never_answers_back": [
         "E * finished(): +1415* did not finish its script within 30 s",
+        "E * the callee stopped speaking at 4.28 s; the application said nothing after that for 25.72 s",
         "E * it waits in: step 4: listens until the caller speaks*",
         "E * it heard speech at 0.05-2.92 s",
+        "E * look at: what the application does when the callee stops speaking*",
         "*offhook: what happened*",
         "*[[]4.280] call 1  callee has said hello.wav",
         "*[[]4.280] call 1  callee listens for speech",

@@ -17,7 +17,7 @@ import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy  # noqa: F401 - see below
 import pytest
@@ -35,12 +35,13 @@ from offhook_mockserver.callees.script import VERBS
 from offhook_mockserver.callees.speech import CLIPS
 from offhook_mockserver.callees.toml import load_scripts
 from offhook_mockserver.tenants.faults import FAULT_NAMES
-from offhook_mockserver.testkit import MockOptions
+from offhook_mockserver.testkit import CalleeEnd, MockOptions
 from offhook_mockserver.testkit.making import virtual_handle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+    from offhook import Call
     from offhook_mockserver.testkit import MockHandle
 
 pytest_plugins = ["pytester"]
@@ -198,3 +199,23 @@ def test_what_pages_show_as_printed_is_of_an_example() -> None:
     for page in PAGES:
         found = examples(page)
         assert found.prints.keys() <= found.fails.keys(), page
+
+
+@pytest.mark.parametrize("mutes", [True, False])
+def test_a_program_hangs_up_after_silence(mutes: bool) -> None:
+    """No frames come while the callee is muted, so that the page must not count them."""
+    namespace: dict[str, object] = {}
+    exec(examples("write-a-program.md").files["silence.py"], namespace)
+    hang_up_after_silence = cast("Callable[[Call], Awaitable[None]]", namespace["hang_up_after_silence"])
+
+    async def program(offhook_mock: MockHandle, number: str) -> None:
+        async with offhook_mock.phone() as phone, phone.dial(number) as call:
+            assert await call.answered()
+            await hang_up_after_silence(call)
+
+    with virtual_handle(MockOptions(), plugins=Plugins.load(), seed=1) as offhook_mock:
+        callee = offhook_mock.callee().answers().says("hello.wav")
+        callee = (callee.mutes() if mutes else callee).waits(60)
+        offhook_mock.run(program(offhook_mock, callee.number), timeout_s=60)
+        assert callee.end is CalleeEnd.CALLER_LEFT
+        assert callee.calls[0].how_ended.startswith("the caller hung up 1")

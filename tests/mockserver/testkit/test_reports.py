@@ -68,7 +68,9 @@ def unfinished(offhook: MockHandle) -> list[str]:
 def test_a_story_of_two_calls_says_which_call_it_is_about(offhook: MockHandle) -> None:
     callee = offhook.callee().answers().listens(until="speech")
     offhook.run(twice())
-    with pytest.raises(NotFinished, match=r"finished\(\): the call to \+14155550123 \(call 2\) is over"):
+    with pytest.raises(
+        NotFinished, match=r"finished\(\): the caller hung up 0.00 s after the answer, before \+14155550123 \(call 2\)"
+    ):
         callee.finished()
     assert any(f"the callee {NUMBER} did not end in call 2: step 2" in what for what in unfinished(offhook))
 
@@ -76,7 +78,9 @@ def test_a_story_of_two_calls_says_which_call_it_is_about(offhook: MockHandle) -
 def test_a_story_of_one_call_does_not_count(offhook: MockHandle) -> None:
     callee = offhook.callee().answers().listens(until="speech")
     offhook.run(call())
-    with pytest.raises(NotFinished, match=r"finished\(\): the call to \+14155550123 is over"):
+    with pytest.raises(
+        NotFinished, match=r"finished\(\): the caller hung up 0.00 s after the answer, before \+14155550123 had"
+    ):
         callee.finished()
     assert any(f"the callee {NUMBER} did not end: step 2" in what for what in unfinished(offhook))
 

@@ -56,12 +56,17 @@ import pytest
 from conftest import RUNS
 
 from offhook.testing.audio import Verdict
-from offhook.testing.audio.verdict import Finding
+from offhook.testing.audio.verdict import Figure, Finding
+from offhook_mockserver.testkit import NotFinished
 
 
-def answer(mock, passed, about_time, off_by_s=None):
+def answer(mock, passed, about_time, off_by_s=None, question="silence_after(1)"):
     finding = Finding(passed, "silence", "speech", "the app", about_time, off_by_s)
-    return Verdict("silence_after(1)", finding, mock.verdicts.add)
+    return Verdict(question, finding, mock.verdicts.add)
+
+
+def figure(value):
+    return Figure("talk_over_s", f"{value:.2f} s", ())
 
 
 def test_explained(offhook_mock, runs, stall):
@@ -93,6 +98,35 @@ def test_wait(offhook_mock, runs, stall):
 def test_verdict(offhook_mock, runs, stall):
     stall()
     assert answer(offhook_mock, False, about_time=True)
+
+
+def test_other_verdict(offhook_mock, runs, stall):
+    stall()
+    assert answer(offhook_mock, False, about_time=True, question=f"asked_{'ab'[runs % 2]}(1)")
+
+
+def test_same_figure(offhook_mock, runs, stall):
+    stall()
+    assert offhook_mock.verdicts.add(figure(0.4 + runs / 100))
+
+
+def test_other_figure(offhook_mock, runs, stall):
+    stall()
+    assert offhook_mock.verdicts.add(figure(0.4 * runs))
+
+
+def over(text):
+    return NotFinished("finished(): the caller hung up", over=text)
+
+
+def test_over(offhook_mock, runs, stall):
+    stall()
+    raise over("caller_left in step 4 of the script")
+
+
+def test_over_elsewhere(offhook_mock, runs, stall):
+    stall()
+    raise over(f"caller_left in step {runs} of the script")
 
 
 def test_first_run_alone(offhook_mock, runs, stall):
@@ -222,7 +256,12 @@ def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_s
             "test_it.py::test_same_each_time FAILED*",
             "test_it.py::test_same_figure_elsewhere VOID*",
             "test_it.py::test_wait VOID*",
-            "test_it.py::test_verdict VOID*",
+            "test_it.py::test_verdict FAILED*",
+            "test_it.py::test_other_verdict VOID*",
+            "test_it.py::test_same_figure FAILED*",
+            "test_it.py::test_other_figure VOID*",
+            "test_it.py::test_over FAILED*",
+            "test_it.py::test_over_elsewhere VOID*",
             "test_it.py::test_first_run_alone PASSED*",
             "test_it.py::test_quiet_machine FAILED*",
             "test_it.py::test_not_about_time FAILED*",
@@ -239,27 +278,36 @@ def test_a_failure_about_time_is_void_after_three_runs_in_which_the_loop_stood_s
             "test_it.py::test_late_application VOID*",
             "test_it.py::test_application FAILED*",
             "test_it.py::test_virtual FAILED*",
-            "test_it.py::TestOfUnittest::test_method VOID*",
+            "test_it.py::TestOfUnittest::test_method FAILED*",
             "test_it.py::test_runs PASSED*",
             "This run is not void: the mock's loop stood still for 0.07 s in all, which does not explain 0.30 s.",
             "*offhook: not void*",
             "Each of 3 runs failed at test_it.py:* in test_same_each_time, off by about as much: 0.05, 0.05, 0.05 s. *",
+            "Each of 3 runs failed at test_it.py:* in test_verdict, with silence_after is false. *",
+            "Each of 3 runs failed at test_it.py:* in test_same_figure, *talk_over_s is # s, *: 0.41, 0.42, 0.43 s*",
+            "Each of 3 runs failed at test_it.py:* in test_over, with caller_left in step 4 of the script. *",
             "Each of 3 runs failed at test_it.py:* in test_something_else, with AssertionError. *",
-            "Each of 3 runs failed at test_it.py:* in test_hangs, off by about as much: 10.*, 10.*, 10.* s. *",
+            "Each of 3 runs failed at test_it.py:* in test_hangs, with nothing happened, *: 10.*, 10.*, 10.* s. *",
             "*offhook: runs that say nothing about the application*",
-            "VOID test_it.py::test_explained: *",
+            "VOID test_it.py::test_explained: the mock's loop stood still for 34 ms (the machine*); run 3 times",
+            "  void: time may explain each failure*not alike: they are off by different figures, 0.06, 0.03, 0.02 s",
+            "  run 1: test_it.py:*: AssertionError: *; off by 0.06 s; *stood still for 0.07 s in all, 34 ms at most",
+            "  run 2: test_it.py:*: AssertionError: *; off by 0.03 s; *",
+            "  run 3: test_it.py:*: AssertionError: *; off by 0.02 s; *",
+            "  the last run, as pytest shows it:",
             "VOID test_it.py::test_same_figure_elsewhere: *",
-            "VOID test_it.py::test_wait: the mock's loop stood still for 34 ms (the machine was busy*); run 3 times",
-            "  its last run failed at test_it.py:40, for whatever reason, with NotFinished: finished(): *",
-            "VOID test_it.py::test_verdict: *",
-            "  its last run failed at test_it.py:45, for whatever reason, with AssertionError: *",
-            "silence_after(1) is false",
+            "  void: *: they failed in different lines",
+            "VOID test_it.py::test_wait: *",
+            "  void: *: nothing tells one timeout from another, unless nothing had happened for more than a second",
+            "  run 3: test_it.py:*: NotFinished: finished(): * was not called within 0 s; *",
+            "VOID test_it.py::test_other_verdict: *",
+            "  void: *: they failed with different errors, answers or steps",
+            "asked_b(1) is false",
             "  expected: silence",
-            "VOID test_it.py::TestOfUnittest::test_method: *",
-            "  its last run failed at test_it.py:147, for whatever reason, with AssertionError: *",
+            "VOID test_it.py::test_other_figure: *",
+            "  void: *: they are about different figures, 0.40, 0.80, 1.20 s",
             "repeated test_it.py::test_first_run_alone: run 2 times*",
             "repeated test_it.py::test_any_error_once: run 2 times*",
-            "*8 failed, 3 passed, 13 void*",
         ]
     )
 
@@ -300,7 +348,7 @@ def test_reports_cross_xdist(pytester: pytest.Pytester) -> None:
             "Real time, seed *",
             "Timeline, journal*: *offhook-artifacts/*/test_it-test_quiet_machine-*",
             "VOID test_it.py::test_wait: *; run 3 times",
-            "  its last run failed at test_it.py:40, for whatever reason, with NotFinished: finished(): *",
+            "  run 3: test_it.py:*: NotFinished: finished(): *",
             "  >       offhook_mock.callee().finished(timeout_s=0)",
             "  E *finished(): *was not called within 0 s",
             "*offhook: what happened*",
@@ -347,11 +395,11 @@ def test_a_plugin_that_runs_failed_tests_again_does_so_and_its_runs_may_be_void(
     pytester.makeconftest(CONFTEST if real else f"{CONFTEST}\n\n{hook}")
     pytester.makepyfile(test_it=TESTS, reruns=RERUNS)
     options = ["-p", "no:cacheprovider", "-p", "no:hypothesispytest", "--offhook-artifacts=off"]
-    chosen = "test_first_run_alone or test_verdict or test_quiet_machine or test_something_else"
+    chosen = "test_first_run_alone or test_other_verdict or test_quiet_machine or test_something_else"
     result = pytester.runpytest_inprocess(*options, *(["--reruns=2"] if real else []), "-k", chosen)
     result.stdout.fnmatch_lines(
         [
-            "VOID test_it.py::test_verdict: *; run 3 times",
+            "VOID test_it.py::test_other_verdict: *; run 3 times",
             "repeated test_it.py::test_first_run_alone: run 2 times*",
             "*2 failed, 1 passed, * 1 void, 4 rerun*",
         ]

@@ -23,6 +23,9 @@ OPENING_S: Final = 0.6
 RECOGNISED: Final = 1 / 3
 #: Where only a part of the opening is found, it must be this much alike: other speech may resemble a part of it.
 _SURE: Final = 0.85
+#: In less sound than this, a clip may not be recognised: it is the block that is compared.
+LEAST_S: Final = 0.3
+_ENDS: Final = "what cuts the audio off so early: which side ended the call, and whether the application stops playing"
 #: Sound that begins this much before a clip is other sound.
 _OTHER_S: Final = 0.15
 #: A clip that begins this much before the answer has lost its beginning.
@@ -33,13 +36,15 @@ _END_S: Final = 0.1
 _MOST_CLIPPED: Final = 0.001
 
 
-def starts_with(heard: Clip, wanted: Clip, within_s: float) -> Finding:
+def starts_with(heard: Clip, wanted: Clip, within_s: float, ended: str = "") -> Finding:
     """Whether the first sound is the opening of a clip, in time."""
     name = name_of(wanted)
     first_s = wanted.sound()[0].from_s
     match = heard.find(wanted.part(first_s, first_s + OPENING_S))
     expected = f"{name} begins at most {limit(within_s)} after the answer, and nothing is heard before it"
     if match is None or (match.covered < 1 and match.correlation < _SURE):
+        if too_little := _too_little(heard, wanted, ended):
+            return Finding(False, expected, too_little, _ENDS, True)
         return Finding(
             False,
             expected,
@@ -64,12 +69,14 @@ def starts_with(heard: Clip, wanted: Clip, within_s: float) -> Finding:
     return Finding(True, expected, found, cure, off_by_s=within_s - begins_s)
 
 
-def contains(heard: Clip, wanted: Clip, at_least: float) -> Finding:
+def contains(heard: Clip, wanted: Clip, at_least: float, ended: str = "") -> Finding:
     """Whether a clip was heard, or that share of it."""
     name = name_of(wanted)
     match = heard.find(wanted)
     expected = f"{name} is heard, at least {at_least:.0%} of it"
     if match is None or (match.covered < min(at_least, RECOGNISED) and match.correlation < _SURE):
+        if too_little := _too_little(heard, wanted, ended):
+            return Finding(False, expected, too_little, _ENDS, True)
         cure = "whether the application plays this clip at all, and to this call; caller.wav is what was heard"
         return Finding(False, expected, f"{name} was not found; {what_is(heard)}", cure)
     found = f"{match.covered:.0%} of {name}, which begins {_details(heard, match)}"
@@ -150,6 +157,15 @@ def is_one_way(heard: Clip, said: Clip) -> Finding:
     found += f"; {what_is(heard)}; the callee said {_sound_of(said)}"
     cure = "whether the silent side plays anything, and the media faults of this test"
     return Finding(len(silent) == 1, "one side makes sound and the other does not", found, cure)
+
+
+def _too_little(heard: Clip, wanted: Clip, ended: str) -> str:
+    """Say that so little was heard that no clip can be recognised in it; empty if there was more, or nothing."""
+    sound_s = total_s(heard.sound())
+    if not sound_s or sound_s >= min(LEAST_S, total_s(wanted.sound())):
+        return ""
+    text = f"only {sound_s:.2f} s of sound was heard, too little to tell whether it is {name_of(wanted)}"
+    return f"{text}; {ended}" if ended else text
 
 
 def what_is(heard: Clip) -> str:

@@ -16,7 +16,7 @@ from offhook.errors import ConfigError
 from offhook.testing.audio import content, moments
 from offhook.testing.audio.clip import Clip
 from offhook.testing.audio.kept import Kept
-from offhook.testing.audio.spans import Span, common, shown, total_s
+from offhook.testing.audio.spans import Span, common, limit, shown, total_s
 from offhook.testing.audio.turns import ResponseTimes, responds_within, responses, talks_over_at_most
 from offhook.testing.audio.verdict import Figure, Verdict
 from offhook.wording import no_attribute, quoted
@@ -49,6 +49,8 @@ class Heard:
             `Figure` each time that one is read.
         lasted_s: when the call ended, if only its beginning was kept; by default, the clip is the whole of it.
         keep_more: what to do to keep more, for messages.
+        call: which of several calls it is, for messages: ``call 2 of 2``.
+        ended: who ended the call, and when, for messages: ``the caller hung up 5.70 s after the answer``.
 
     Raises:
         ConfigError: an argument is of the wrong type.
@@ -64,6 +66,8 @@ class Heard:
         note: Note | None = None,
         lasted_s: float | None = None,
         keep_more: str = "",
+        call: str = "",
+        ended: str = "",
     ) -> None:
         self._clip = check_instance(clip, "clip", Clip, "a Clip")
         several = check_several(gaps, "gaps", "a list of Span")
@@ -72,6 +76,8 @@ class Heard:
         if lasted_s is not None:
             check_number(lasted_s, "lasted_s", unit="seconds")
         check_text(keep_more, "keep_more", "MockOptions(keep_audio_s=...)")
+        self._call = check_text(call, "call", "call 2 of 2")
+        self._ended = check_text(ended, "ended", "the caller hung up 5.70 s after the answer")
         self._kept = Kept(clip.ends_at_s, clip.ends_at_s if lasted_s is None else lasted_s, keep_more)
         for function, name, argument in (
             (resolve, "resolve", "a path or a spec"),
@@ -122,23 +128,23 @@ class Heard:
         self._kept.need(f"until({check_number(to_s, 'to_s'):g})", to_s)
         gaps = common(self.gaps, [Span(min(0.0, to_s), to_s)])
         said = None if self._said is None else self._said.part(None, to_s)
-        return Heard(self._clip.part(None, to_s), gaps, said, resolve=self._resolve, note=self._note)
+        return Heard(self._clip.part(None, to_s), gaps, said, resolve=self._resolve, note=self._note, call=self._call)
 
     # Questions about what was heard
 
     def starts_with(self, what: Clip | str | os.PathLike[str], within_ms: float = 300) -> Verdict:
         """Whether the first sound is the beginning of a clip, at most `within_ms` after the answer.
 
-        Half a second of it is enough, so that an application may stop when it is spoken over.
+        The first 0.3 s of its sound are enough, so that an application may stop when it is spoken over.
 
         Raises:
             ConfigError: an argument is of the wrong type, or the clip is silent.
             SourceError: the clip cannot be read.
         """
-        clip, limit = self._wanted(what), _ms(within_ms, "within_ms")
+        clip, within_s = self._wanted(what), _ms(within_ms, "within_ms")
         question = f"starts_with({_name(clip)}, within_ms={within_ms:g})"
-        self._kept.need(question, limit + content.OPENING_S)
-        return self._asked(question, content.starts_with(self._clip, clip, limit))
+        self._kept.need(question, within_s + content.OPENING_S)
+        return self._asked(question, content.starts_with(self._clip, clip, within_s, self._ended))
 
     def contains(self, what: Clip | str | os.PathLike[str], at_least: float = 0.8) -> Verdict:
         """Whether a clip was heard, or at least this share of its sound.
@@ -150,7 +156,7 @@ class Heard:
         clip = self._wanted(what)
         check_number(at_least, "at_least", above=0, most=1)
         question = f"contains({_name(clip)}, at_least={at_least:g})"
-        return self._sure(question, content.contains(self._clip, clip, at_least), of=True)
+        return self._sure(question, content.contains(self._clip, clip, at_least, self._ended), of=True)
 
     def has_tone(self, hz: float, at_least_ms: float = 100) -> Verdict:
         """Whether a tone of this frequency was heard for `at_least_ms` without a break.
@@ -215,7 +221,7 @@ class Heard:
     def silence_after(self, at_s: float | None, within_ms: float, for_ms: float = 500) -> Verdict:
         """Whether sound stops at most `within_ms` after `at_s`, and does not begin again for `for_ms`.
 
-        A call that ends in that silence is fine. If `at_s` is None, the verdict is false.
+        A call that ends in that silence is fine. If `at_s` is None, because it did not happen, the verdict is false.
 
         Raises:
             ConfigError: an argument is not a number, or out of range.
@@ -223,7 +229,8 @@ class Heard:
         within_s, for_s = _ms(within_ms, "within_ms"), _ms(for_ms, "for_ms")
         question = f"silence_after({_at(at_s)}, within_ms={within_ms:g}, for_ms={for_ms:g})"
         if at_s is None:
-            return self._asked(question, moments.no_moment(f"silence begins at most {within_s:.2f} s after it"))
+            expected = f"silence begins at most {limit(within_s)} after it"
+            return self._asked(question, moments.no_moment(expected, self._ended))
         self._kept.need(question, at_s + within_s + for_s)
         return self._asked(question, moments.silence_after(self._clip, at_s, within_s, for_s))
 
@@ -238,7 +245,8 @@ class Heard:
         within_s = _ms(within_ms, "within_ms")
         question = f"sound_after({_at(at_s)}, within_ms={within_ms:g})"
         if at_s is None:
-            return self._asked(question, moments.no_moment(f"sound is heard at most {within_s:.2f} s after it"))
+            expected = f"sound is heard at most {limit(within_s)} after it"
+            return self._asked(question, moments.no_moment(expected, self._ended))
         self._kept.need(question, at_s + within_s)
         return self._asked(question, moments.sound_after(self._clip, at_s, within_s))
 
@@ -377,14 +385,14 @@ class Heard:
 
     def _read(self, name: str, value: str, lines: tuple[str, ...]) -> None:
         if self._note is not None:
-            self._note(Figure(name, value, lines))
+            self._note(Figure(name, value, lines, about=self._call))
 
     def _who_spoke(self) -> tuple[str, ...]:
         spoke = f"caller spoke: {shown(self._clip.speech()) or 'never'}"
         return (spoke,) if self._said is None else (spoke, f"callee spoke: {shown(self._said.speech()) or 'never'}")
 
     def _asked(self, question: str, finding: Finding) -> Verdict:
-        return Verdict(question, finding, self._note)
+        return Verdict(question, finding, self._note, self._call)
 
     def _wanted(self, what: Clip | str | os.PathLike[str]) -> Clip:
         resolve = self._resolve or Clip.read

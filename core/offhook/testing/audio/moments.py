@@ -73,10 +73,14 @@ def speech_between(heard: Clip, from_s: float, to_s: float, at_least_s: float) -
     return Finding(enough, expected, found, cure, True, abs(at_least_s - spoken_s))
 
 
-def no_moment(expected: str) -> Finding:
-    """The finding about a moment that never came."""
-    found = "there was no such moment: at_s is None, so what it stands for did not happen"
-    return Finding(False, expected, found, "whether the callee reached that step of its script (callee.history)", True)
+def no_moment(expected: str, ended: str) -> Finding:
+    """The finding about a moment that never came; `ended` says how the call ended, if that is known."""
+    found = "at_s is None: what it stands for did not happen"
+    cure = "whether the callee reached that step of its script (callee.history)"
+    if ended:
+        found += f" before the end of the call: {ended}"
+        cure += ", and why the call ended before"
+    return Finding(False, expected, found, cure, True)
 
 
 def _over(heard: Clip, at_s: float, expected: str) -> Finding:

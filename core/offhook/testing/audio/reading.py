@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from offhook.errors import SourceError
 from offhook.interfaces.frame import SAMPLE_BYTES
 from offhook.interfaces.samples import INT16, MOST_CHANNELS, Samples, samples_of
-from offhook.paths import expanded
+from offhook.paths import expanded, nearest_file
 from offhook.wording import quoted, quoted_path
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def read_wav(what: str | os.PathLike[str], base: str | os.PathLike[str] | None) 
             _check_length(file.getnframes() / rate_hz, shown)
             data = file.readframes(file.getnframes())
     except OSError as error:
-        raise SourceError(f"{shown} cannot be opened: {error.strerror}. Check the path") from None
+        near = nearest_file(path) or ". Check the path"
+        raise SourceError(f"{shown} cannot be opened: {error.strerror}{near}") from None
     except (wave.Error, EOFError) as error:
         raise SourceError(f"{shown} is not a WAV file that can be read ({error}). {_OTHERS}") from None
     if width != SAMPLE_BYTES or channels > MOST_CHANNELS:

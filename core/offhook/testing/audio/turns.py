@@ -77,7 +77,12 @@ def responds_within(caller: Sequence[Span], callee: Sequence[Span], ends_s: floa
         if turns:
             found = f"the callee spoke at {shown(callee)}, and the call ended {turns[-1].left_s:.2f} s later"
         return Finding(
-            False, expected, f"{found}; {spoke}", "what the callee says, and which side ended the call", True
+            False,
+            expected,
+            f"{found}; {spoke}",
+            "what the callee says, and which side ended the call",
+            True,
+            within_s - turns[-1].left_s if turns else None,
         )
     worst = max(owed, key=_took_s)
     took_s = _took_s(worst)
@@ -89,7 +94,7 @@ def responds_within(caller: Sequence[Span], callee: Sequence[Span], ends_s: floa
             else (f"the callee spoke again {worst.left_s:.2f} s after it")
         )
         found = f"{name} was never answered: {after}; {spoke}"
-        return Finding(False, expected, found, cure, True)
+        return Finding(False, expected, found, cure, True, worst.left_s - within_s)  # it is that late at least
     found = f"{name} was answered after {took_s:.2f} s, at {worst.answered_s:.2f} s"
     late_s = took_s - within_s
     if late_s > 0:

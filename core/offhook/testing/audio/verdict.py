@@ -74,6 +74,7 @@ class Verdict:
         question: the question, as it was written.
         finding: what was found out.
         note: called with the verdict each time that it is used as a condition.
+        about: which of several calls it is about, for people; empty if there is only one.
 
     Attributes:
         passed: the answer.
@@ -82,15 +83,16 @@ class Verdict:
         off_by_s: by how much a limit was missed, in seconds; None if the verdict is true, or no figure says that.
     """
 
-    __slots__ = ("_finding", "_note", "about_time", "off_by_s", "passed", "question")
+    __slots__ = ("_about", "_finding", "_note", "about_time", "off_by_s", "passed", "question")
 
-    def __init__(self, question: str, finding: Finding, note: Note | None = None) -> None:
+    def __init__(self, question: str, finding: Finding, note: Note | None = None, about: str = "") -> None:
         self.passed: bool = finding.passed
         self.question: str = question
         self.about_time: bool = finding.about_time
         self.off_by_s: float | None = None if finding.passed else finding.off_by_s
         self._finding = finding
         self._note = note
+        self._about = f" ({about})" if about else ""
 
     def __bool__(self) -> bool:
         if self._note is not None:  # also if it passed: that is what fails `assert not`
@@ -101,7 +103,7 @@ class Verdict:
     def explanation(self) -> str:
         """What was expected, what was heard and where, and what to look at, in four lines."""
         lines = (
-            f"{self.question} is {'true' if self.passed else 'false'}",
+            f"{self.question} is {'true' if self.passed else 'false'}{self._about}",
             f"  expected: {self._finding.expected}",
             f"  heard:    {self._finding.heard}",
             f"  look at:  {self._finding.look_at}",
@@ -109,7 +111,7 @@ class Verdict:
         return "\n".join(map(printable, lines))  # the name of a clip cannot begin a line of its own
 
     def __repr__(self) -> str:
-        text = printable(f"<{'yes' if self.passed else 'no'}: {self._finding.heard}")
+        text = printable(f"<{'yes' if self.passed else 'no'}{self._about}: {self._finding.heard}")
         return f"{text[: _MOST_SHOWN - 2]}…>" if len(text) >= _MOST_SHOWN else f"{text}>"
 
 
@@ -124,6 +126,7 @@ class Figure:
         about_time: True: a machine that was busy could have caused it.
         passed: True: a figure alone fails nothing.
         off_by_s: None: the limit that it is compared with is in the test.
+        about: which of several calls it is about, for people; empty if there is only one.
     """
 
     name: str
@@ -132,8 +135,10 @@ class Figure:
     about_time: bool = True
     passed: bool = True
     off_by_s: float | None = None
+    about: str = ""
 
     @property
     def explanation(self) -> str:
         """The figure, and who spoke when."""
-        return "\n".join(map(printable, (f"{self.name} is {self.value}", *(f"  {line}" for line in self.lines))))
+        about = f" ({self.about})" if self.about else ""
+        return "\n".join(map(printable, (f"{self.name} is {self.value}{about}", *(f"  {line}" for line in self.lines))))

@@ -739,7 +739,7 @@ _messages = st.one_of(
 
 @pytest.mark.slow
 @pytest.mark.fault("F29")
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(joined=st.booleans(), messages=st.lists(_messages, min_size=1, max_size=4))
 def test_the_door_survives_any_messages(joined: bool, messages: list[str | bytes]) -> None:
     async def check(place: Place) -> None:

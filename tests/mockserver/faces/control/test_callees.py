@@ -198,6 +198,22 @@ def test_a_script_may_be_as_large_as_a_toml_file_and_no_larger() -> None:
     controlled(test)
 
 
+@pytest.mark.fault("F45")
+def test_the_callees_of_a_tenant_have_a_limited_number_of_steps_together() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        many = {"steps": ["answer", *({"wait": 1},) * 5_000, "hang_up"]}
+        await client.ok("PUT", f"{T}/callees/{NUMBER}", many)
+        await client.ok("PUT", f"{T}/callees/{NUMBER}", many)  # instead of itself
+        refused = await client.refused("PUT", f"{T}/callees/{OTHER_NUMBER}", many)
+        assert refused[:2] == (409, "state")
+        assert "may have 10,000 steps together, and the others have 5,002" in refused[2]
+        await client.ok("PUT", f"{T}/callees/{OTHER_NUMBER}", {"steps": ["decline"]})
+        exported = await client.ok("GET", f"{T}/export")
+        await client.ok("POST", "/mock/v1/restore", {"document": exported})
+
+    controlled(test)
+
+
 @pytest.mark.parametrize(
     "number", ["5550155", "+1 415 555 0155", "+911", "+112", "+14155550155\n", "+١٤١٥٥٥٥٠١٥٥", "x"]
 )

@@ -166,6 +166,7 @@ def test_the_page_has_no_script_loads_nothing_and_says_so() -> None:
     against(test)
 
 
+@pytest.mark.safety("S9")
 @pytest.mark.fault("F51")
 def test_everything_on_the_page_is_escaped() -> None:
     field = Field(BAD, text(), summary=BAD, source=BAD, default=BAD)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from offhook_mockserver.callees.ends import CalleeEnd
-from offhook_mockserver.testkit.endings import owed
+from offhook_mockserver.testkit.owed import owed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -21,8 +21,7 @@ from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.moments import MomentCode
 from offhook_mockserver.callees.script import Script
 from offhook_mockserver.callees.specs import check_spec
-from offhook_mockserver.testkit.not_finished import NotFinished, ScriptFailed, why_not
-from offhook_mockserver.testkit.owed import how_over
+from offhook_mockserver.testkit.not_finished import NotFinished, ScriptFailed, how_over, why_not
 from offhook_mockserver.testkit.shown_number import shown_as
 from offhook_mockserver.testkit.timeouts import idle_s, is_timeout
 

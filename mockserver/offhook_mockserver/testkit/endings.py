@@ -1,4 +1,4 @@
-"""How calls ended, as a sentence for messages of the kit."""
+"""How a call ended, as a sentence for messages of the kit."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from offhook.errors import OffhookError, WaitTimeout
 from offhook.wording import describe
+from offhook_mockserver.callees.ends import CalleeEnd
 from offhook_mockserver.testkit.look_at import CALLED_AGAIN, NO_CALL, NO_REQUEST, OTHER_NUMBER, look_at
 from offhook_mockserver.testkit.owed import owed
 from offhook_mockserver.testkit.shown_number import shown_as, shown_beside
@@ -77,6 +78,15 @@ def why_not(
         hint = CALLED_AGAIN if again else look_at(calls[-1], verb) if calls else _uncalled_hint(scene, others)
         lines.append(f"  look at: {hint}")
     return "\n".join(lines)
+
+
+def how_over(call: CallHandle) -> str:
+    """How a call was over and in which step its callee waited, without figures; empty while it goes on."""
+    if not call.how_ended:
+        return ""
+    end = call.end or CalleeEnd.ROOM_CLOSED
+    left = call.unfinished
+    return f"{end.value} in {left[0].partition(':')[0]} of the script" if left else end.value
 
 
 def _uncalled(scene: Scene, others: tuple[CallHandle, ...], number: str, verb: str, limit_s: float) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What an application owed its callee when their call ended: sentences for messages of the kit."""
+"""What an application owed its callee: for how long it said nothing to a callee that had spoken."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
-from offhook_mockserver.callees.ends import CalleeEnd
 
 if TYPE_CHECKING:
     from offhook_mockserver.testkit.calls import CallHandle
@@ -15,15 +14,6 @@ if TYPE_CHECKING:
 _OVERLAP_S: Final = 0.15
 #: An application that hangs up sooner after the callee has stopped did not wait; later, it did not reply.
 _REPLY_S: Final = 1.0
-
-
-def how_over(call: CallHandle) -> str:
-    """How a call was over and in which step its callee waited, without figures; empty while it goes on."""
-    if not call.how_ended:
-        return ""
-    end = call.end or CalleeEnd.ROOM_CLOSED
-    left = call.unfinished
-    return f"{end.value} in {left[0].partition(':')[0]} of the script" if left else end.value
 
 
 @dataclass(frozen=True, slots=True)

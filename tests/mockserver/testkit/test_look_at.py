@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,93 @@ def reaches_the_limit(offhook: MockHandle) -> CalleeHandle:
     offhook.settings.max_call_s = 10
     offhook.start(calls())
     return offhook.callee().answers().waits(25)
+
+
+async def talks(number: str = NUMBER, *, greets: bool = True, for_s: float = 6.0) -> None:
+    """Greets, hears, and says nothing more."""
+    async with Phone.from_env() as phone, phone.dial(number) as up:
+        if await up.answered():
+            if greets:
+                up.play("tone:440,0.5")
+            await asyncio.sleep(for_s)
+
+
+def does_not_reply(offhook: MockHandle) -> CalleeHandle:
+    offhook.start(talks())
+    return offhook.callee().answers().listens(until="quiet").says("hello.wav").listens(until="speech")
+
+
+def hangs_up_at_once(offhook: MockHandle) -> CalleeHandle:
+    offhook.start(talks(for_s=2.0))
+    return offhook.callee().answers().listens(until="quiet").says("hello.wav").listens(until="speech")
+
+
+def never_speaks(offhook: MockHandle) -> CalleeHandle:
+    offhook.start(talks(greets=False))
+    return offhook.callee().answers().listens(until="speech")
+
+
+def waits_for_a_reply(offhook: MockHandle) -> CalleeHandle:
+    offhook.start(talks(for_s=50))
+    return offhook.callee().answers().listens(until="quiet").says("hello.wav").listens(until="speech")
+
+
+def is_dialled_twice(offhook: MockHandle) -> CalleeHandle:
+    async def twice() -> None:
+        await calls(for_s=1)
+        async with Phone.from_env() as phone, phone.dial(NUMBER, redial=True) as up:
+            await up.answered()
+
+    offhook.start(twice())
+    return offhook.callee().answers().listens(until="tone:1000")
+
+
+@pytest.mark.parametrize(
+    ("story", "says"),
+    [
+        (
+            does_not_reply,
+            r"the application did not reply to \+14155550123: the callee stopped speaking at 1\.\d+ s; the application "
+            r"said nothing after that for 4\.\d+ s, and then the caller hung up 6\.00 s after the answer\n.*"
+            r"look at: what the application does when the callee stops speaking",
+        ),
+        (
+            hangs_up_at_once,
+            r"the caller hung up 2\.00 s after the answer, 0\.\d+ s after the callee had stopped speaking, before "
+            r"\+14155550123 had done its script\n.*look at: what the application waits for before it hangs up",
+        ),
+        (
+            hangs_up_early,
+            r"the caller hung up 1\.00 s after the answer, before \+14155550123 had done its script\n.*"
+            r"look at: what the application waits for before it hangs up",
+        ),
+        (
+            never_speaks,
+            r"the application did not reply to \+14155550123: the application said nothing after the answer, and then "
+            r"the caller hung up 6\.00 s after the answer\n.*look at: whether the application plays anything",
+        ),
+        (
+            waits_for_a_reply,
+            r"did not finish its script within 30 s\n  the callee stopped speaking at 1\.\d+ s; the application said "
+            r"nothing after that for 28\.\d+ s\n.*look at: what the application does when the callee stops",
+        ),
+        (gives_up, r"the call to \+14155550123 is over: the caller gave up before the answer\n"),
+        (token_expires, r"the caller's token expired and was not renewed 19\.00 s after the answer, before"),
+        (
+            is_dialled_twice,
+            r"finished\(\): \+14155550123 was called 2 times, and its script is for one call\. In the last one, the "
+            r"caller hung up .*look at: what dials again",
+        ),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_who_ended_the_call_and_when_is_said(
+    offhook: MockHandle, story: Callable[[MockHandle], CalleeHandle], says: str
+) -> None:
+    callee = story(offhook)
+    with pytest.raises(NotFinished) as raised:
+        callee.finished(timeout_s=30)
+    assert re.search(says, raised.value.message, re.DOTALL), raised.value.message
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,8 @@ def test_a_story_of_two_calls_says_which_call_it_is_about(offhook: MockHandle) -
     callee = offhook.callee().answers().listens(until="speech")
     offhook.run(twice())
     with pytest.raises(
-        NotFinished, match=r"finished\(\): the caller hung up 0.00 s after the answer, before \+14155550123 \(call 2\)"
+        NotFinished,
+        match=r"In the last one, the caller hung up 0.00 s after the answer, before \+14155550123 \(call 2\)",
     ):
         callee.finished()
     assert any(f"the callee {NUMBER} did not end in call 2: step 2" in what for what in unfinished(offhook))

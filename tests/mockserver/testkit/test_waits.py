@@ -45,7 +45,7 @@ def on_the_loop(handle: MockHandle, application: object) -> float:
     async def main() -> float:
         running = asyncio.ensure_future(application)  # type: ignore[call-overload]
         try:
-            with pytest.raises(NotFinished, match=r"the call to .* is over \(caller hung up\), before the callee"):
+            with pytest.raises(NotFinished, match=r"the caller hung up .* after the answer, before"):
                 await handle.callee().afinished(timeout_s=1000)
             return asyncio.get_running_loop().time()
         finally:
@@ -69,7 +69,9 @@ def test_a_wait_for_the_answer_does_too(offhook: MockHandle) -> None:
 
     callee = offhook.callee().answers(after_s=20)
     offhook.start(give_up())
-    with pytest.raises(NotFinished, match=r"answered\(\): the call to .* is over \(caller gave up before the answer\)"):
+    with pytest.raises(
+        NotFinished, match=r"answered\(\): the call to .* is over: the caller gave up before the answer"
+    ):
         callee.answered(timeout_s=1000)
     offhook.callee().ended(timeout_s=0)
 
@@ -82,7 +84,7 @@ def test_a_wait_ends_with_the_call_while_its_application_runs_on(offhook: MockHa
     callee = offhook.callee().answers(after_s=1).listens(until="quiet").says("hello.wav")
     began_s = offhook.clock.monotonic_s()
     offhook.start(server())
-    with pytest.raises(NotFinished, match="is over"):
+    with pytest.raises(NotFinished, match="the caller hung up"):
         callee.finished(timeout_s=1000)
     assert offhook.clock.monotonic_s() - began_s < 5
 
@@ -166,6 +168,6 @@ def test_with_an_application_in_another_process() -> None:
         with subprocess.Popen([sys.executable, "-c", code], env={**os.environ, **handle.environment}):
             callee.answered(timeout_s=20)
             began_s = time.monotonic()
-            with pytest.raises(NotFinished, match="is over"):
+            with pytest.raises(NotFinished, match="the caller hung up"):
                 callee.finished(timeout_s=500)
             assert time.monotonic() - began_s < 100

@@ -227,9 +227,31 @@ def test_sound_after() -> None:
 
 def test_a_moment_that_never_came() -> None:
     for verdict in (Heard(GOOD).silence_after(None, within_ms=200), Heard(GOOD).sound_after(None, within_ms=200)):
-        explained(
-            verdict, False, "after(None, ", "at_s is None, so what it stands for did not happen", "callee.history"
-        )
+        explained(verdict, False, "after(None, ", "at_s is None: what it stands for did not happen", "callee.history")
+        assert "200 ms after it" in verdict.explanation
+    ended = Heard(GOOD, ended="the caller hung up 0.28 s after the answer").sound_after(None, within_ms=200)
+    explained(ended, False, "did not happen before the end of the call: the caller hung up 0.28 s after the answer")
+
+
+def test_one_of_several_calls_is_named() -> None:
+    heard = Heard(GOOD, said=silence(1), call="call 2 of 3")
+    assert heard.is_silent().explanation.startswith("is_silent() is false (call 2 of 3)\n")
+    assert repr(heard.until(1).is_silent()).startswith("<no (call 2 of 3): ")
+    noted: list[Answer] = []
+    assert Heard(silence(1), note=noted.append, call="call 2 of 3").first_audio_s is None
+    assert noted[0].explanation.startswith("first_audio_s is None (call 2 of 3)\n")
+
+
+def test_too_little_was_heard_to_tell() -> None:
+    bit = in_turn(silence(0.1), GREETING.part(0.03, 0.2), silence(0.3))
+    for question in ("starts_with", "contains"):
+        verdict = getattr(Heard(bit, ended="the caller hung up 0.57 s after the answer"), question)(GREETING)
+        text = "s of sound was heard, too little to tell whether it is greeting.wav; the caller hung up 0.57 s after"
+        explained(verdict, False, "only 0.1", text)
+        assert verdict.about_time
+        assert "only" not in getattr(Heard(in_turn(tone(440, 1))), question)(GREETING).explanation
+    enough = in_turn(silence(0.1), GREETING.part(0, 0.3), silence(0.3))
+    assert Heard(through_opus(enough)).starts_with(GREETING), "0.3 s are enough"
 
 
 def test_speech_between() -> None:

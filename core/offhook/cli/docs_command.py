@@ -35,8 +35,9 @@ def docs_command(
     if page is not None and not pages:
         print_text(read(page).removesuffix("\n"))
         return
+    width = max(len(path.stem) for path in pages)
     for path in pages:
-        print_line(f"{path.stem:<24} {title(path)}")
+        print_line(f"{path.stem:<{width}}  {title(path)}")
     print_line()
     print_line("to read one: offhook docs PAGE; only a section of it: offhook docs PAGE#SECTION")
 

@@ -111,13 +111,14 @@ def agora(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def sdks(session: nox.Session) -> None:
-    """Sendblue's official SDKs, unmodified, against the mock, and schemathesis. Needs node; CI runs it as well."""
+    """Sendblue's official SDKs, schemathesis, and the example in JavaScript. Needs node; CI runs it as well."""
     install(session, "test", "sdks")
     session.install("pip")  # downloads the source archive of the SDK, which has its tests; uv's environments have none
     if shutil.which("npm"):
-        with session.chdir(ROOT / "tests/sdks/js"):
-            npm = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent")
-            session.run(*npm, external=True)
+        npm = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent")
+        for folder in ("tests/sdks/js", "examples/node"):
+            with session.chdir(ROOT / folder):
+                session.run(*npm, external=True)
     # Without `no:asyncio`, which the tests of the SDK need, pytest would load it for ours.
     session.run("pytest", "tests/sdks", "-p", "no:asyncio", *TWO_PROCESSES, *session.posargs)
 

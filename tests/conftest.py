@@ -9,6 +9,7 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 from tests.patience import FACTOR
 from tests.secret_scan import SCAN, no_secrets, scanned
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 
 __all__ = ["no_secrets", "scanned"]  # fixtures for all tests
+
+# On a busy machine an example takes as long as it takes.
+settings.register_profile("offhook", deadline=None)
+settings.load_profile("offhook")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

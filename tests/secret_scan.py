@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-#: The secret keys and control tokens of mocks, and Agora's tokens: a version and at least 60 characters of base64.
-SHAPES: Final = re.compile(
-    rb"mock_secret_[0-9a-f]{16,}|mock_control_[0-9a-f]{16,}|00[67](?:eJ|[0-9a-f]{32})[A-Za-z0-9+/=]{60,}"
-)
+#: The secret keys, control tokens and access tokens of mocks, and Agora's tokens: a version and at least 60 characters
+#: of base64.
+SHAPES: Final = re.compile(rb"mock_(?:secret|control|token)_[0-9a-f]{16,}|00[67](?:eJ|[0-9a-f]{32})[A-Za-z0-9+/=]{60,}")
 #: Where a secret belongs: lines to export, the ready line for programs, and the private file that commands read.
 _MEANT: Final = re.compile(
     rb"SENDBLUE_API_API_SECRET'?\"?[=:] ?\"?'?mock_secret_[0-9a-f]+|\"control_token\": \"mock_control_[0-9a-f]+"

@@ -13,9 +13,15 @@ from tests.secret_scan import SCAN, SecretScan
 pytest_plugins = ["pytester"]
 
 # Put together here, so that no source holds one.
-_SECRETS: Final = ("mock_secret_" + "0a" * 16, "mock_control_" + "0b" * 24, "007eJx" + "Ab1+" * 20)
+_SECRETS: Final = (
+    "mock_secret_" + "0a" * 16,
+    "mock_control_" + "0b" * 24,
+    "mock_token_" + "0c" * 24,
+    "007eJx" + "Ab1+" * 20,
+)
 
 
+@pytest.mark.safety("S20")
 @pytest.mark.parametrize("secret", _SECRETS)
 def test_each_kind_of_secret_is_found_in_text_and_files(secret: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     scan, folder = SecretScan(), tmp_path_factory.mktemp("left")
@@ -36,6 +42,7 @@ def test_what_tests_capture_and_read_from_children_is_scanned(capsys: pytest.Cap
     SCAN.found.clear()  # or this test would fail
 
 
+@pytest.mark.safety("S20")
 def test_a_test_that_leaves_a_secret_in_a_file_fails(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(
         f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"

@@ -30,8 +30,12 @@ def unreachable(base: str, error: Exception) -> str:
     """
     if shortage := _shortage(error):
         return f"{base} cannot be reached: {shortage}"
-    problem = "no answer in time" if isinstance(error, TimeoutError | httpx.TimeoutException) else "no connection"
-    return f"nothing is listening at {base} ({problem}): start it with `offhook mock`"
+    if isinstance(error, TimeoutError | httpx.TimeoutException):
+        return (
+            f"the server at {base} did not answer in time: it is stopped, hangs or is very busy; start it again with"
+            " `offhook mock`"
+        )
+    return f"nothing is listening at {base} (no connection): start it with `offhook mock`"
 
 
 def _shortage(error: BaseException | None) -> str:

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Clock, Grant, Ids, LegHandler
 
-_CHECK_TIMEOUT_S: Final = 3.0
+#: A mock that has just been started on a busy machine loads its media libraries for its first answer.
+_CHECK_TIMEOUT_S: Final = 9.0
 #: The longest wait for a missing packet; beyond that, a conversation is not one.
 _MOST_WAIT_MS: Final = 10_000
 
@@ -101,7 +102,7 @@ class AiortcTransport(Transport):
         self._closed = False
 
     async def check(self, endpoint: str | None) -> None:
-        """See `Transport.check`: looks for an Opus codec, and asks the relay for its health, within 3 s."""
+        """See `Transport.check`: looks for an Opus codec, and asks the relay for its health, within 9 s."""
         if self._closed:
             raise TransportUnavailable("this transport was closed: make a new one")
         base = base_url(endpoint)

@@ -68,8 +68,9 @@ class EventQueue:
     async def _work(self) -> None:
         while self._waiting:
             event = self._waiting.popleft()
+            call = partial(self._call, event)
             try:
-                await isolated(self._handler, "on_event", partial(self._call, event), self._timeout_s)
+                await isolated(self._handler, "on_event", call, self._timeout_s)
             except OffhookError as error:
                 self.failed += 1
                 cause = error.__cause__ or error

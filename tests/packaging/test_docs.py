@@ -94,6 +94,13 @@ def test_every_trap_of_the_sdk_is_tested() -> None:
     assert sorted(traps - tested) == []
 
 
+def test_every_row_of_what_makes_a_mock_safe_is_tested() -> None:
+    rows = runpy.run_path(str(ROOT / "docs/security_rows.py"))
+    tested = generator().safety_tests()
+    assert set(tested) == set(rows["SAFETY"]), "a row without a test, or a test that is marked with no row"
+    assert set(generator().fault_tests()) >= set(rows["FAULTS"])
+
+
 def test_the_files_that_the_architecture_names_are_there() -> None:
     page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
     named = re.findall(r"`((?:core|plugins|mockserver|tests)/[\w/.*-]+)`", page)

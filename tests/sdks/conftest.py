@@ -1,4 +1,5 @@
 """Sendblue's official SDKs, unmodified, against a mock server on a socket. Only the environment leads them to it.
+Beside them, the example in JavaScript, which uses none.
 
 Without the SDK for Python nothing here is collected. Without node, or without what `nox -s sdks` installs for it, the
 tests of JavaScript are skipped; where `CI` is set, they fail.

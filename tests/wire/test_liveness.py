@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from offhook.testing import run_virtual
 from offhook_wire.liveness import LivenessTimer
 
 
@@ -33,7 +34,7 @@ def test_it_expires_once_and_reports_the_next_arrival() -> None:
         await asyncio.sleep(0.05)
         assert calls == [True, False, True]
 
-    asyncio.run(main())
+    run_virtual(main())
 
 
 @pytest.mark.parametrize("expired", [True, False])
@@ -54,7 +55,7 @@ def test_its_callback_may_stop_it(expired: bool) -> None:
         await asyncio.sleep(0.15)
         assert calls == ([True] if expired else [True, False])
 
-    asyncio.run(main())
+    run_virtual(main())
 
 
 def test_a_blocked_loop_counts_as_one_look() -> None:

@@ -32,7 +32,8 @@ def test_nothing_listens() -> None:
 @pytest.mark.parametrize("error", [TimeoutError(), httpx.ReadTimeout("")])
 def test_no_answer(error: Exception) -> None:
     assert unreachable("http://localhost:1", error) == (
-        "nothing is listening at http://localhost:1 (no answer in time): start it with `offhook mock`"
+        "the server at http://localhost:1 did not answer in time: it is stopped, hangs or is very busy; start it again"
+        " with `offhook mock`"
     )
 
 

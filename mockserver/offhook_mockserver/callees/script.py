@@ -129,6 +129,11 @@ class Script:
         return tuple(dict.fromkeys(chain.from_iterable(step.speeches for step in self.steps)))
 
     @property
+    def size(self) -> int:
+        """How many steps it has, those in branches and loops included."""
+        return sum(1 for _ in _all(self.steps))
+
+    @property
     def compares(self) -> bool:
         """Whether a branch depends on what the caller's words sounded like."""
         return any(isinstance(step, IfHeard) and isinstance(step.condition, SoundsLike) for step in _all(self.steps))

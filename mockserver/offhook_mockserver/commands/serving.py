@@ -13,6 +13,7 @@ from offhook_mockserver.callees.numbers import with_scripts
 from offhook_mockserver.commands.locator import located
 from offhook_mockserver.commands.settings import env_file, environment_for, ready_line, welcome
 from offhook_mockserver.server.socket_server import MockServer, MockSettings
+from offhook_mockserver.tenants.clip_folders import delete_left_behind
 from offhook_mockserver.tenants.settings import TenantSettings
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ async def running(
         webhook_hosts=options.webhook_hosts,
     )
     async with MockServer(settings, on_event=show, script_for=with_scripts(options.scripts)) as server:
+        delete_left_behind()
         with contextlib.ExitStack() as stack:
             control_file = stack.enter_context(located(server))
             if stop is not None:

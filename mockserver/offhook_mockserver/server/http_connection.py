@@ -8,12 +8,13 @@ import socket
 import struct
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from offhook_mockserver.doors.limits import LINGER_S
+from offhook_mockserver.faces.control.api import is_control
 from offhook_mockserver.faces.faulty_answer import CONNECTION
 from offhook_mockserver.server.bounded_io import BoundedIo
 from offhook_mockserver.server.incidents import Incident
@@ -25,7 +26,7 @@ from offhook_mockserver.server.limits import (
     MAX_HEADERS,
     MAX_PIPELINED,
 )
-from offhook_mockserver.server.raw_answer import refusal
+from offhook_mockserver.server.raw_answer import refusal, refusal_of_control
 from offhook_mockserver.server.websocket_connection import RefusableWebSocket
 
 if TYPE_CHECKING:
@@ -203,7 +204,7 @@ class BoundedConnection(BoundedIo, H11Protocol):
             self.transport.abort()
 
     def _refuse(self, status: int, problem: str) -> None:
-        """Answer in Sendblue's error shape, discard what still arrives, and close."""
+        """Answer in the shape of the API, if it is known which the request is for; discard what arrives, and close."""
         answered = self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}
         cycle = self._unanswered()
         if cycle is not None:
@@ -212,7 +213,8 @@ class BoundedConnection(BoundedIo, H11Protocol):
         if answered:
             self.transport.abort()
             return
-        self.transport.write(refusal(status, problem))
+        shape = refusal_of_control if cycle is not None and is_control(cast("Scope", cycle.scope)) else refusal
+        self.transport.write(shape(status, problem))
         self._discard()
 
     def _discard(self) -> None:

@@ -1,9 +1,10 @@
 """The outermost layer of the mock: it limits what a web page, or a broken client, can do.
 
 Every page in the user's browser can reach a server on localhost. So the guard accepts only our own names as Host, on
-every path (against DNS rebinding). It refuses a foreign Origin on a write or a WebSocket, and any body but JSON on a
-write (a page can send a form or `text/plain` without asking). It limits the headers, the body and the time that the
-body takes. No answer has CORS headers.
+every path (against DNS rebinding). It refuses what pages of another origin send, reads included: they can change
+nothing, fill no journal, and learn nothing from the time of an answer. It refuses any body but JSON on a write (a page
+can send a form or `text/plain` without asking). It limits the headers, the body and the time that the body takes. No
+answer has CORS headers.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ TOO_MANY_HEADERS: Final = ApiRefusal(431, Grade.ASSUMED)
 _SAFE: Final = frozenset({"GET", "HEAD"})
 #: What a request may have at most once.
 _ONCE: Final = ("host", "origin", "content-type")
+#: What browsers say of requests that the user, or one of our own pages, has caused.
+_OWN_SITE: Final = frozenset({"same-origin", "none"})
 _NOSNIFF: Final = (b"x-content-type-options", b"nosniff")
 
 
@@ -128,9 +131,7 @@ class Guard:
         if host not in self._hosts():
             message = "the Host header must be one of this server's own loopback names"
             raise RequestRefused(FOREIGN_HOST, message)
-        write = scope["type"] == "websocket" or scope["method"] not in _SAFE
-        # Clients that are not browsers send no Origin.
-        if write and headers.get("origin", f"http://{host}").lower() != f"http://{host}":
+        if _is_of_another_page(scope, headers, host):
             raise RequestRefused(FOREIGN_ORIGIN, "pages of another origin may not use this server")
         return headers
 
@@ -186,6 +187,20 @@ class _Request:
 
 class _Gone(Exception):
     """The client disconnected before its request was complete, so it cannot read an answer."""
+
+
+def _is_of_another_page(scope: Scope, headers: dict[str, str], host: str) -> bool:
+    """Whether a page of another origin has caused a request. Clients that are not browsers send none of these headers.
+
+    A link to one of our pages may be followed: then the answer takes the place of the page that has the link.
+    """
+    origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin is not None and origin.lower() != f"http://{host}":
+        return True
+    if site is None or site.lower() in _OWN_SITE:
+        return False
+    is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+    return scope["type"] == "websocket" or scope["method"] not in _SAFE or not is_link
 
 
 def _check_type(headers: dict[str, str], accepted: AcceptedBody, *, has_body: bool) -> None:

@@ -33,10 +33,12 @@ from offhook_mockserver.faces.sendblue.documents import ApiDocuments
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.server.entrance import Entrance
+from offhook_mockserver.server.guard_notes import GuardNotes
 from offhook_mockserver.server.http_guard import JSON_BODY, AcceptedBody, Guard
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
 from offhook_mockserver.tenants.settings import check_tenant_settings
+from offhook_mockserver.tenants.shown_keys import CONTROL_TOKEN
 from offhook_mockserver.tenants.tenant import Tenants, check_tenant, mint_token
 from offhook_mockserver.tenants.webhooks.dispatcher import Dispatcher
 from offhook_wire.relay_protocol import Refusal, RefusalAnswer
@@ -96,6 +98,7 @@ class Mock:
         control_token: what programs need to control it over HTTP, see `faces/control`.
         entrance: whether a fault refuses connections.
         dispatcher: delivers the webhooks of all tenants.
+        guard_notes: what its guard has refused.
         app: its whole HTTP interface as an ASGI application, guard included.
     """
 
@@ -126,7 +129,7 @@ class Mock:
         self.clock: Clock = shared.clock
         self.ids: Ids = shared.ids
         # Of no seed: what is repeatable can be guessed.
-        self.control_token: Secret = Secret(f"mock_control_{Ids().hex(48)}")
+        self.control_token: Secret = Secret(f"{CONTROL_TOKEN}{Ids().hex(48)}")
         self.entrance: Entrance = Entrance()
         self.rooms: Rooms = Rooms(self.clock, self.ids, limit=_MOST_CHANNELS)
         self.dispatcher: Dispatcher = Dispatcher(webhook_hosts)
@@ -154,10 +157,12 @@ class Mock:
             environment_of=self.environment_of,
             waits=self._waits,
             measuring=Measuring(),
+            documents=Measuring(),
             document=control_openapi,
         )
         self._control = ControlApi(parts, self.control_token)
-        self.app: ASGIApp = Guard(self._build(), self._hosts, accepted=self._accepted, refusal=_refusal)
+        self.guard_notes: GuardNotes = GuardNotes(self.tenants, self.tenant, self.clock)
+        self.app: ASGIApp = Guard(self._build(), self._hosts, accepted=self._accepted, refusal=self._refusal)
 
     @property
     def port(self) -> int:
@@ -272,6 +277,11 @@ class Mock:
             return JSON_BODY
         return AcceptedBody(operation.upload or JSON_BODY.media_type, operation.most_bytes or JSON_BODY.most_bytes)
 
+    def _refusal(self, scope: Scope, refused: RequestRefused) -> Response:
+        """A refusal of the guard, in the shape of the API that the request is for."""
+        self.guard_notes.note(scope, refused)
+        return control_refusal(refused) if is_control(scope) else refuse(refused.refusal, str(refused))
+
     def _created(self, tenant: Tenant) -> None:
         self.rooms.add_app_id(tenant.app_id)
         tenant.faults.watch(self.entrance)
@@ -321,11 +331,6 @@ def _check_folder(folder: Path) -> None:
             f"cannot write to the recordings folder {quoted_path(folder)}: {system_reason(error)}. "
             "Choose another with --recordings"
         ) from None
-
-
-def _refusal(scope: Scope, refused: RequestRefused) -> Response:
-    """A refusal of the guard, in the shape of the API that the request is for."""
-    return control_refusal(refused) if is_control(scope) else refuse(refused.refusal, str(refused))
 
 
 async def _internal_error(request: Request, error: Exception) -> Response:

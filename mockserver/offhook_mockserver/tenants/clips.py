@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import re
-import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import CallStateError, ConfigError, StorageError
@@ -17,8 +14,10 @@ from offhook_mockserver.callees.wav_header import wav_header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.tenants.clip_folders import ClipFolders
 
 #: The size of one clip, and of all clips of a tenant, in bytes; and how many there may be.
 MOST_CLIP_BYTES: Final = 8 * 1024 * 1024
@@ -52,9 +51,14 @@ class StoredClip:
 
 
 class TenantClips:
-    """The clips of one tenant, in a folder of its own that is made for the first of them."""
+    """The clips of one tenant, in a folder of its own that is made for the first of them.
 
-    def __init__(self) -> None:
+    Args:
+        folders: where that folder is made.
+    """
+
+    def __init__(self, folders: ClipFolders) -> None:
+        self._folders = folders
         self._folder: Path | None = None
         self._clips: dict[str, StoredClip] = {}
         self._closed = False
@@ -133,12 +137,12 @@ class TenantClips:
         self._clips.clear()
         folder, self._folder = self._folder, None
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            self._folders.delete(folder)
 
     def _write(self, name: str, content: bytes) -> Path:
         try:
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="offhook-clips-"))  # which makes it private
+                self._folder = self._folders.make()
             file = self._folder / name
             new = self._folder / f".{name}"
             # Renamed when it is complete: a call that starts meanwhile reads the old one or the new one.

@@ -90,7 +90,7 @@ class Entry:
         kind: what it is about.
         channel: the channel of its call; empty if it is not about a call.
         number: the number that its call rings, masked; empty likewise.
-        text: a sentence for people.
+        text: a sentence for people, as one line without unprintable characters.
         fields: the same for programs.
         grade: how certain it is that Sendblue or Agora would do the same.
     """
@@ -141,7 +141,7 @@ class Entry:
                 kind=EntryKind(document["kind"]),
                 channel=clean_text(cast("str", document["channel"])),
                 number=clean_text(cast("str", document["number"])),
-                text=clean_text(cast("str", document["text"])),
+                text=clean_line(cast("str", document["text"])),
                 fields=fields,
                 grade=Grade(document["grade"]),
             )
@@ -173,7 +173,7 @@ class Content:
             ConfigError: `fields` is not a mapping of text to what JSON can hold.
         """
         kept, fields_bytes = clean(fields)
-        text = clean_text(text)
+        text = clean_line(text)
         return cls(kind, text, kept, grade, size_of(text, fields_bytes))
 
 
@@ -186,9 +186,20 @@ def cut(text: str) -> str:
 def clean_text(text: str) -> str:
     """`text` without secrets, with numbers masked, cut to `MOST_TEXT` characters."""
     # Redacted before it is cut: half of a secret would not be found.
+    return _cut(_redacted(text))
+
+
+def clean_line(text: str) -> str:
+    """The same as one line that a terminal can show: clients send what is in it, and people read it."""
+    return _cut(printable(_redacted(text)))
+
+
+def _redacted(text: str) -> str:
     text = mask_all(redact(text))
-    if "00" in text:
-        text = _TOKEN.sub(MASK, text)
+    return _TOKEN.sub(MASK, text) if "00" in text else text
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= MOST_TEXT else f"{text[: MOST_TEXT - 1]}…"
 
 

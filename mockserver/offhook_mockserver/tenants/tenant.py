@@ -19,6 +19,7 @@ from offhook.errors import ConfigError
 from offhook.interfaces import Ids, e164
 from offhook.secret import Secret
 from offhook_mockserver.tenants.changes import Changes
+from offhook_mockserver.tenants.clip_folders import ClipFolders
 from offhook_mockserver.tenants.clock import TenantClock
 from offhook_mockserver.tenants.effects import MediaImpaired
 from offhook_mockserver.tenants.entry import EntryKind
@@ -30,6 +31,7 @@ from offhook_mockserver.tenants.settings import (
     check_tenant_bounds,
     check_tenant_settings,
 )
+from offhook_mockserver.tenants.shown_keys import API_SECRET, may_be_shown
 from offhook_mockserver.tenants.snapshot import TenantSnapshot
 from offhook_mockserver.tenants.streams import Streams
 from offhook_mockserver.tenants.webhooks.dispatcher import Dispatcher
@@ -89,6 +91,7 @@ class Tenant:
         streams: the streams of events that its clients read.
         inbound_calls: how many calls have arrived at its lines.
         dispatcher: delivers its webhooks.
+        clip_folders: where its clips are.
     """
 
     api_key: Secret
@@ -112,6 +115,7 @@ class Tenant:
     streams: Streams = field(default_factory=Streams, repr=False)
     inbound_calls: int = 0
     dispatcher: Dispatcher = field(default_factory=Dispatcher, repr=False)
+    clip_folders: ClipFolders = field(default_factory=ClipFolders, repr=False)
     _account: Account | None = field(default=None, init=False, repr=False)
     _clips: TenantClips | None = field(default=None, init=False, repr=False)
     _webhooks: Webhooks | None = field(default=None, init=False, repr=False)
@@ -119,11 +123,20 @@ class Tenant:
     @property
     def account(self) -> Account:
         """What its account at Sendblue holds; made when it is used for the first time."""
+        return self.make_account()
+
+    def make_account(self) -> Account:
+        """Make its account if there is none, with what a new account has; returns it."""
         if self._account is None:
             from offhook_mockserver.tenants.account.account import Account  # most tests use none
 
             self._account = Account(self)
         return self._account
+
+    def resume_account(self) -> None:
+        """Let go on what was under way in a restored account."""
+        if self._account is not None:
+            self._account.resume()
 
     def close_account(self) -> None:
         """Let nothing more happen to its account by itself. Idempotent."""
@@ -136,7 +149,7 @@ class Tenant:
         if self._clips is None:
             from offhook_mockserver.tenants.clips import TenantClips  # likewise
 
-            self._clips = TenantClips()
+            self._clips = TenantClips(self.clip_folders)
         return self._clips
 
     def delete_clips(self) -> None:
@@ -182,7 +195,8 @@ class Tenant:
     def export(self, *, with_seed: bool = False, folder: str | os.PathLike[str] | None = None) -> dict[str, Json]:
         """The tenant as an object of JSON, from which `Tenants.restore` makes one like it.
 
-        It holds settings, bounds, lines, scripts, clock, journal and ended calls; no live calls, audio and faults.
+        It holds settings, bounds, lines, scripts, clock, journal and ended calls; no live calls, audio and faults. It
+        may be made in a thread beside the loop of the mock.
 
         Args:
             with_seed: whether it holds the seed, from which the keys of the tenant follow, and the secrets of webhooks.
@@ -197,7 +211,7 @@ class Tenant:
             lines=self.lines,
             settings=self.settings,
             bounds=self.bounds,
-            scripts=self.scripts,
+            scripts=dict(self.scripts),
             calls_started=self.calls_started,
             ahead_s=self.clock.ahead_s,
             wall_offset_s=self.clock.wall_offset_s,
@@ -230,6 +244,7 @@ class Tenants:
     ) -> None:
         self._ids = ids
         self._dispatcher = dispatcher or Dispatcher()
+        self._clip_folders = ClipFolders()
         self._clock = clock
         self._open_to_any_keys = open_to_any_keys
         self._by_key: dict[str, Tenant] = {}
@@ -275,14 +290,25 @@ class Tenants:
         seed: str,
         keys: tuple[str, str] | None = None,
     ) -> Tenant:
+        tenant = self._new(lines, settings, bounds, seed, keys)
+        self.adopt(tenant)
+        return tenant
+
+    def _new(
+        self,
+        lines: tuple[str, ...],
+        settings: TenantSettings,
+        bounds: TenantBounds,
+        seed: str,
+        keys: tuple[str, str] | None = None,
+    ) -> Tenant:
         ids = Ids(seed)
         # The prefix shows a reader that these are not live keys.
         api_key, digits = f"mock_key_{ids.hex(24)}", ids.hex(32)
-        api_secret = f"mock_secret_{digits}"
+        api_secret = f"{API_SECRET}{digits}"
         if keys is not None:
             api_key, api_secret = keys
-        if api_key in self._by_key:
-            raise ConfigError("another tenant of this mock has the same seed: remove it, or use another seed")
+        self._check_key(api_key)
         clock = TenantClock(self._clock)
         journal = Journal(clock, most_entries=bounds.journal_entries, most_bytes=bounds.journal_bytes)
         clock.on_move = lambda what: journal.add(
@@ -300,11 +326,14 @@ class Tenants:
             settings=settings,
             bounds=bounds,
             dispatcher=self._dispatcher,
+            clip_folders=self._clip_folders,
         )
         tenant.faults.on_applied = partial(_note_fault, journal)
-        self._by_key[api_key] = tenant
-        self.on_created(tenant)
         return tenant
+
+    def _check_key(self, api_key: str) -> None:
+        if api_key in self._by_key:
+            raise ConfigError("another tenant of this mock has the same seed: remove it, or use another seed")
 
     def restore(self, document: object, *, folder: str | os.PathLike[str] = ".") -> Tenant:
         """A new tenant that is like an exported one. Without the seed in the document, it has other keys.
@@ -326,27 +355,34 @@ class Tenants:
         Raises:
             ConfigError: another tenant of this mock has the same seed.
         """
-        tenant = self.create(
-            lines=snapshot.lines, settings=snapshot.settings, bounds=snapshot.bounds, seed=snapshot.seed
-        )
-        self._restored(tenant, lambda: tenant.clock.restore(snapshot.ahead_s, snapshot.wall_offset_s))
-        tenant.scripts.update(snapshot.scripts)
-        tenant.calls_started = snapshot.calls_started
-        tenant.journal.restore(snapshot.journal, snapshot.journal_dropped)
-        tenant.ended.extend(snapshot.ended)
-        if snapshot.webhooks:
-            self._restored(tenant, lambda: tenant.webhooks.registrations.restore(snapshot.webhooks))
-        if snapshot.account:
-            self._restored(tenant, lambda: tenant.account.restore(snapshot.account))
+        tenant = self.blank(snapshot)
+        fill(tenant, snapshot)
+        self.adopt(tenant)
         return tenant
 
-    def _restored(self, tenant: Tenant, restore: Callable[[], None]) -> None:
-        """Restore a part of a new tenant; if that fails, there is no new tenant."""
-        try:
-            restore()
-        except ConfigError:
-            self._forget(tenant)
-            raise
+    def blank(self, snapshot: TenantSnapshot) -> Tenant:
+        """A tenant with the keys and the clock of an exported one, which clients cannot use before `fill` and `adopt`.
+
+        Raises:
+            ConfigError: another tenant of this mock has the same seed, or there is no such time.
+        """
+        seed = self._ids.hex(32) if snapshot.seed is None else snapshot.seed
+        tenant = self._new(check_lines(snapshot.lines), snapshot.settings, snapshot.bounds, seed)
+        tenant.clock.restore(snapshot.ahead_s, snapshot.wall_offset_s)
+        if snapshot.account:
+            tenant.make_account()  # here, because it asks for the time, and clocks of tests need their loop
+        return tenant
+
+    def adopt(self, tenant: Tenant) -> None:
+        """Let clients use a tenant that `blank` returned, and let go on what was under way in it.
+
+        Raises:
+            ConfigError: another tenant has the same seed; it was made meanwhile.
+        """
+        self._check_key(tenant.api_key.reveal())
+        self._by_key[tenant.api_key.reveal()] = tenant
+        self.on_created(tenant)
+        tenant.resume_account()
 
     def find(self, api_key: str, api_secret: str) -> Tenant | None:
         """The tenant of a key pair, or None; the secret is compared in constant time."""
@@ -357,12 +393,13 @@ class Tenants:
         """The tenant of a key pair that a client shows, or None; a mock that is open to any keys makes one.
 
         It makes at most 100, each with the lines, settings and bounds of the oldest tenant. Everything random of such
-        a tenant follows from its keys.
+        a tenant follows from its keys. A key id that is too long, that cannot be printed, or that looks like a secret
+        of a mock gets none: key ids are shown.
         """
         tenant = self.find(api_key, api_secret)
         if tenant is not None or not self._open_to_any_keys:
             return tenant
-        if api_key in self._by_key or len(self._shown) >= MOST_SHOWN:
+        if api_key in self._by_key or len(self._shown) >= MOST_SHOWN or not may_be_shown(api_key):
             return None
         keys = (api_key, api_secret)
         seed = f"keys {hashlib.sha256(repr(keys).encode()).hexdigest()}"
@@ -435,6 +472,22 @@ class Tenants:
         tenant.streams.end("the tenant was removed")
         tenant.changes.note()
         self.on_removed(tenant)
+
+
+def fill(tenant: Tenant, snapshot: TenantSnapshot) -> None:
+    """Make a tenant that `Tenants.blank` returned like an exported one. This may be done in a thread.
+
+    Raises:
+        ConfigError: a part of it is wrong.
+    """
+    tenant.scripts.update(snapshot.scripts)
+    tenant.calls_started = snapshot.calls_started
+    tenant.journal.restore(snapshot.journal, snapshot.journal_dropped)
+    tenant.ended.extend(snapshot.ended)
+    if snapshot.webhooks:
+        tenant.webhooks.registrations.restore(snapshot.webhooks)
+    if snapshot.account:
+        tenant.account.restore(snapshot.account)
 
 
 def check_lines(given: object) -> tuple[str, ...]:

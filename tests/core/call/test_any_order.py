@@ -311,7 +311,7 @@ class Nothing:
 
 @pytest.mark.fault("F30")
 @given(PLANS)
-@settings(max_examples=150, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, print_blob=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_happens(plan: Plan) -> None:
     async def main() -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -85,6 +85,7 @@ def test_a_word_lists_the_pages_with_it_in_their_names(capsys: pytest.CaptureFix
         "test-a-voice-app",
         "test-an-agent",
         "test-tokens",
+        "test-webhooks",
         "test-with-virtual-time",
         "test-kit",
     ]

@@ -72,13 +72,13 @@ def test_an_emergency_number_of_another_country_is_not_one(number: str) -> None:
     assert not is_emergency(number)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.from_regex(r"\+[1-9][0-9]{10,14}", fullmatch=True))
 def test_a_long_number_is_not_taken_for_an_emergency_number(number: str) -> None:
     assert e164(number) == number
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=20))
 def test_accepted_numbers_are_ascii_digits(text: str) -> None:
     try:

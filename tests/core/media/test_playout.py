@@ -43,7 +43,7 @@ def test_items_follow_each_other_without_a_gap() -> None:
     run(main())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 5000), st.integers(1, 4000)), max_size=6))
 def test_samples_in_are_samples_out(items: list[tuple[int, int]]) -> None:
     async def main() -> None:

@@ -135,7 +135,7 @@ def journal_of(policy: CallPolicy, script: list[tuple[float, str]], carrier: str
     return journal
 
 
-@settings(max_examples=150, deadline=None, print_blob=True)
+@settings(max_examples=150, print_blob=True)
 @given(POLICIES, SCRIPTS, CARRIERS, TRANSPORTS, st.data())
 def test_every_journal_of_the_driver_replays_to_the_same_states(
     policy: CallPolicy, script: list[tuple[float, str]], carrier: str, transport: str, data: st.DataObject
@@ -172,7 +172,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, print_blob=True)
+@settings(max_examples=300, print_blob=True)
 @given(POLICIES, st.lists(st.tuples(st.integers(0, 20), EVENTS), max_size=15))
 def test_timers_that_run_out_in_silence_are_made_up_for(policy: CallPolicy, script: list[tuple[int, Event]]) -> None:
     """As the shell does it, with the events that come from webhooks and from the renewal of grants."""

@@ -48,6 +48,7 @@ def run(*words: str) -> str:
     return result.output
 
 
+@pytest.mark.safety("S21")
 def test_faults_are_added_listed_and_removed_in_the_mock_that_runs(ready: dict[str, str], own_home: Path) -> None:
     (file,) = (own_home / "mocks").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

@@ -60,6 +60,7 @@ def test_no_other_value_is_left_out() -> None:
         env_file_text({"OFFHOOK_FROM_NUMBER": "+1 888"})
 
 
+@pytest.mark.safety("S21")
 @pytest.mark.parametrize("umask", [0o000, 0o777])
 def test_only_its_owner_can_read_it_and_it_is_removed(umask: int, tmp_path: Path) -> None:
     path = tmp_path / "settings.env"

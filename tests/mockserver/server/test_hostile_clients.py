@@ -135,6 +135,27 @@ def test_a_body_of_too_many_chunks_is_refused(chunks: int, status: int) -> None:
 
 
 @pytest.mark.fault("F44")
+@pytest.mark.parametrize(
+    ("rest", "status", "code"),
+    [
+        (b"1\r\n \r\n" * 300, 413, "too_large"),
+        (b"xyz\r\n", 400, "malformed"),
+        (b"0\r\n" + b"a: b\r\n" * 1_000, 431, "too_many_headers"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused_in_the_shape_of_its_api(rest: bytes, status: int, code: str) -> None:
+    async def check(mock: MockServer) -> None:
+        async with HostileClient(mock.port) as client:
+            authorization = {"authorization": f"Bearer {mock.control_token.reveal()}"}
+            await client.send(client.head("POST /mock/v1/tenants HTTP/1.1", {**CHUNKED, **authorization}))
+            await client.flood(rest, 1)
+            got, body = await client.answer()
+            assert (got, json.loads(body)["error"]["code"]) == (status, code)
+
+    with_mock(check)
+
+
+@pytest.mark.fault("F44")
 def test_a_body_of_two_lengths_is_refused_and_what_follows_is_not_a_request() -> None:
     async def check(mock: MockServer) -> None:
         async with HostileClient(mock.port) as client:
@@ -164,6 +185,7 @@ def test_endless_headers_and_trailers_are_refused(trailer: bool, lines: bytes) -
 # The turns of the loop
 
 
+@pytest.mark.safety("S18")
 @pytest.mark.fault("F44")
 @pytest.mark.parametrize(
     ("upgrade", "data"),
@@ -271,6 +293,7 @@ def test_a_websocket_whose_client_does_not_read_is_cut(
     assert [record.getMessage() for record in caplog.records] == [Incident.UNREAD.value]
 
 
+@pytest.mark.safety("S18")
 @pytest.mark.fault("F45")
 @pytest.mark.parametrize("ends", [True, False])
 def test_an_http_connection_whose_answer_is_not_read_is_cut(ends: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,6 +155,7 @@ def test_an_application_may_accept_other_and_longer_bodies_on_some_paths() -> No
     run(main)
 
 
+@pytest.mark.safety("S2")
 @pytest.mark.fault("F50")
 def test_a_websocket_of_another_origin_or_host_is_refused_before_it_opens() -> None:
     async def main() -> None:
@@ -186,6 +187,7 @@ def test_a_large_body_is_refused_with_and_without_a_content_length() -> None:
     run(main)
 
 
+@pytest.mark.safety("S8")
 @pytest.mark.fault("F44")
 def test_a_body_that_stalls_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
@@ -200,6 +202,7 @@ def test_a_body_that_stalls_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     run(main)
 
 
+@pytest.mark.safety("S8")
 @pytest.mark.fault("F44")
 @pytest.mark.parametrize("data", [b"", b"POST /facetime/start-call HT", b"GET / HTTP/1.1\r\nhost: x\r\n"])
 def test_a_connection_whose_headers_never_end_is_closed(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,6 +247,7 @@ def test_a_websocket_outlives_the_limit_on_headers(monkeypatch: pytest.MonkeyPat
     run(main)
 
 
+@pytest.mark.safety("S8")
 @pytest.mark.fault("F44")
 @pytest.mark.parametrize(
     "headers",

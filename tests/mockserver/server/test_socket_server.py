@@ -60,6 +60,7 @@ async def until_gone(server: MockServer, timeout_s: float = 5) -> None:
             await asyncio.sleep(0.01)
 
 
+@pytest.mark.safety("S4")
 def test_it_listens_on_loopback_only_on_a_port_of_its_own() -> None:
     async def main() -> None:
         async with MockServer(plugins=Plugins()) as one, MockServer(plugins=Plugins()) as two:
@@ -135,6 +136,7 @@ def test_without_media_libraries_the_relay_says_what_to_install(
     asyncio.run(main())
 
 
+@pytest.mark.safety("S11")
 def test_stopping_is_quick_complete_and_idempotent() -> None:
     async def main() -> None:
         server = MockServer(MockSettings(tenant=TenantSettings(join_window_s=60)), plugins=Plugins())

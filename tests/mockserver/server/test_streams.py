@@ -11,6 +11,7 @@ import pytest
 from tests.mockserver.faces.streams import Sent, streaming
 
 from offhook.plugin.manager import Plugins
+from offhook_mockserver.faces import sse
 from offhook_mockserver.server import EntryKind, loop_server
 from offhook_mockserver.server.http_connection import BoundedConnection
 from offhook_mockserver.server.incidents import Incident
@@ -73,7 +74,9 @@ def test_both_streams_work_over_a_socket() -> None:
     run(test)
 
 
-def test_a_client_that_goes_ends_its_stream_at_once() -> None:
+def test_a_client_that_goes_ends_its_stream_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "HEARTBEAT_S", 3_600.0)  # which would find out, too
+
     async def test(mock: MockServer, client: httpx.AsyncClient) -> None:
         async with streaming(client, CONTROL):
             assert len(mock.tenant.streams) == 1

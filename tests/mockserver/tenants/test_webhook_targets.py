@@ -60,6 +60,7 @@ def test_this_machine_may_be_reached_and_no_name_is_looked_up(url: str, found: t
     assert asked == []
 
 
+@pytest.mark.safety("S16")
 @pytest.mark.fault("F52")
 @pytest.mark.parametrize(
     "url",
@@ -184,6 +185,7 @@ def test_a_listed_name_that_means_something_else_opens_nothing(address: str, bes
     assert caught.value.final
 
 
+@pytest.mark.safety("S16")
 @pytest.mark.fault("F52")
 def test_a_name_that_means_another_address_the_second_time_opens_nothing() -> None:
     async def test(mock: InProcessMock) -> None:

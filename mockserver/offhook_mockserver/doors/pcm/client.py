@@ -169,10 +169,11 @@ class PcmClient:
     async def _listen(self, websocket: WebSocket, outbox: Outbox) -> None:
         try:
             while (message := await websocket.receive())["type"] != "websocket.disconnect":
-                if outbox.ended.is_set():
-                    return
+                if outbox is not self._outbox:
+                    return  # it is out of the room, or came back over another WebSocket
+                # Also when nothing can be sent any more: a client may say that it leaves and close at once.
                 self._take(message)
-            if (breach := _BREACHES.get(message.get("code", 0))) and not outbox.ended.is_set():
+            if (breach := _BREACHES.get(message.get("code", 0))) and outbox is self._outbox:
                 raise ProtocolError(WHOLE, breach)
         except ProtocolError as error:
             _log.info("uid %d sent an invalid message: %s", self.member.uid, error)

@@ -7,12 +7,15 @@ browsers, whatever page they come from.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Awaitable
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from starlette.responses import Response
 
 from offhook.errors import CallStateError, MissingExtraError, OffhookError, StorageError
+from offhook.wording import printable
 from offhook_mockserver.callees.script import ScriptError
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.control import (
@@ -33,6 +36,7 @@ from offhook_mockserver.faces.control import (
     webhooks,
 )
 from offhook_mockserver.faces.control.access import check_access
+from offhook_mockserver.faces.control.large_json import LARGE_BYTES
 from offhook_mockserver.faces.control.openapi import document_of
 from offhook_mockserver.faces.control.operation import PREFIX, TENANT, TENANT_FIELD, Asked, ControlOperation
 from offhook_mockserver.faces.control.refusals import ControlRefused, control_refusal
@@ -54,6 +58,9 @@ if TYPE_CHECKING:
 
 #: Where a path has what comes after ``/mock/v1``, among what is between the slashes.
 _TOP: Final = 3
+#: How much of that is compared with what there is, and how alike a misspelt name is.
+_COMPARED: Final = 30
+_ALIKE: Final = 0.8
 #: The modules with the operations.
 _OPERATIONS: Final = (
     about,
@@ -155,33 +162,36 @@ class ControlApi:
     async def _asked(
         self, operation: ControlOperation, parameters: Mapping[str, str], scope: Scope, receive: Receive
     ) -> Asked:
-        body, content = NO_FIELDS.read({}), b""
-        if operation.body is not None:
-            body = operation.body.read(_parse(await body_of(receive), empty=not operation.body.any_required))
-        elif operation.upload:
-            content = await body_of(receive)
-        return Asked(
+        content = await body_of(receive) if operation.body is not None or operation.upload else b""
+        asked = Asked(
             mock=self._mock,
             parameters=(TENANT_FIELD if TENANT in operation.path else NO_FIELDS).read_texts(parameters)
             | operation.parameters.read_texts(parameters),
             query=operation.query.read_pairs(query_pairs(scope.get("query_string", b""))),
-            body=body,
+            body=NO_FIELDS.read({}),
             content=content,
             receive=receive,
             headers=headers_of(scope),
+            is_large=operation.body is not None and len(content) > LARGE_BYTES,
         )
+        if operation.body is not None:
+            parse = partial(_parse, content, empty=not operation.body.any_required)
+            asked.body = operation.body.read(await asked.aside(parse) if asked.is_large else parse())
+        return asked
 
     def _unknown(self, method: str, path: str) -> ControlRefused:
         allowed = self._routes.methods_of(path)
         if allowed:
-            message = f"{path} is answered to {' and '.join(allowed)}, not to {method}"
+            message = f"{printable(path)} is answered to {' and '.join(allowed)}, not to {method}"
             return ControlRefused("method", message, headers={"allow": ", ".join(allowed)})
         known = self._routes.names()
         parts = path.split("/")
         tops = {name.split("/")[_TOP] for name in known if name.count("/") >= _TOP}
         if len(parts) > _TOP and parts[_TOP] not in tops:
-            parts[_TOP:_TOP] = ["tenants", "{tenant}"]  # which a client has likely left out
-        elif len(parts) > _TOP + 1 and parts[_TOP] == "tenants":
+            meant = difflib.get_close_matches(parts[_TOP][:_COMPARED], tops, 1, _ALIKE)
+            # Misspelt; or the client has left out of which tenant it asks.
+            parts[_TOP : _TOP + len(meant)] = meant or ["tenants", "{tenant}"]
+        if len(parts) > _TOP + 1 and parts[_TOP] == "tenants":
             parts[_TOP + 1] = "{tenant}"
         asked = f"{method} {'/'.join(parts)}"
         nearest = nearest_route(asked, known)

@@ -35,7 +35,7 @@ async def with_audio(asked: Asked, work: Callable[[CallAudio], _T]) -> _T:
     Raises:
         ControlRefused: the call is unknown, was not answered, or its audio was not kept.
     """
-    return await asked.mock.measuring.run(lambda: partial(work, _audio_of(asked)))
+    return await _in_thread(asked, lambda: partial(work, _audio_of(asked)))
 
 
 async def measured(asked: Asked, work: Callable[[CallAudio], _T], until_s: object) -> _T:
@@ -54,7 +54,12 @@ async def measured(asked: Asked, work: Callable[[CallAudio], _T], until_s: objec
             raise ControlRefused("state", f"{problem}: pass until_s, or download heard.wav and measure that")
         return partial(work, audio)
 
-    return await asked.mock.measuring.run(prepare)
+    return await _in_thread(asked, prepare)
+
+
+async def _in_thread(asked: Asked, prepare: Callable[[], Callable[[], _T]]) -> _T:
+    """Measure for a client that waits for it; for one that has gone, nothing more is begun."""
+    return await asked.mock.waits.run(asked.receive, asked.mock.measuring.run(prepare))
 
 
 def _audio_of(asked: Asked) -> CallAudio:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from offhook.interfaces import mask
@@ -18,6 +19,8 @@ Call: TypeAlias = MockCall | EndedCall
 
 #: How many of the last moments, and of the last entries of the journal, a message shows.
 _MOST_SHOWN: Final = 8
+#: How long an application may take to call again after a call, when only another call could end the wait.
+_AFTER_CALL_S: Final = 0.5
 
 
 def _answered(tenant: Tenant, call: MockCall) -> bool:
@@ -63,12 +66,20 @@ async def wait_for_callee(tenant: Tenant, number: str, until: str, timeout_s: fl
         latest = _latest(tenant, number) or latest
         return latest is not None and UNTIL[until](tenant, latest)
 
+    def is_known() -> bool:
+        return happened() or tenant.removed
+
+    def is_left_over() -> bool:
+        return latest is not None and until != "ended" and _is_over(tenant, latest)
+
     stop = tenant.journal.watch(lambda entry: tenant.changes.note())
     try:
-        async with asyncio.timeout(timeout_s):
-            await tenant.changes.until(lambda: happened() or tenant.removed)
-    except TimeoutError:
-        pass
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while not is_known():
+                    await tenant.changes.until(lambda: is_known() or is_left_over())
+                    async with asyncio.timeout(_AFTER_CALL_S):
+                        await tenant.changes.until(lambda: is_known() or not is_left_over())
     finally:
         stop()
     if latest is not None and UNTIL[until](tenant, latest):
@@ -80,6 +91,11 @@ async def wait_for_callee(tenant: Tenant, number: str, until: str, timeout_s: fl
         )
         raise ControlRefused("not_kept", problem)
     raise ControlRefused("not_finished", _why_not(tenant, number, latest, until, timeout_s))
+
+
+def _is_over(tenant: Tenant, call: MockCall) -> bool:
+    """Whether the callee does nothing more in this call."""
+    return call.end is not None or call.channel not in tenant.calls
 
 
 def _latest(tenant: Tenant, number: str) -> MockCall | None:
@@ -104,10 +120,10 @@ def _why_not(tenant: Tenant, number: str, call: MockCall | None, until: str, tim
         else:
             lines.append("  no request has reached the mock with the keys of this tenant")
         return "\n".join(lines)
-    over = call.channel not in tenant.calls
+    over = _is_over(tenant, call)
     if call.problem:
         lines = [f"{until}: the script of the callee {who} failed: {call.problem}"]
-    elif over and call.end is not None:
+    elif call.end is not None:
         lines = [f"{until}: the call to {who} is over ({call.end.text})"]
     else:
         lines = [f"{until}: it did not happen within {timeout_s:g} s in the call to {who}"]

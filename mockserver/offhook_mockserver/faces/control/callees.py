@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, cast
 
 from offhook_mockserver.callees.confines import NamedClips
+from offhook_mockserver.callees.order import MOST_STEPS
 from offhook_mockserver.callees.places import CLIP_NAMES
 from offhook_mockserver.callees.script_values import callee_of, scripts_from
 from offhook_mockserver.callees.specs import check_spec
@@ -133,19 +134,23 @@ def confines_of(tenant: Tenant) -> NamedClips:
     return NamedClips(tenant.clips.files, HOW_TO_UPLOAD)
 
 
-def _replace(asked: Asked) -> object:
+async def _replace(asked: Asked) -> object:
     tenant = asked.tenant
-    scripts = _read(asked, asked.body)
+    scripts = await _read(asked, asked.body)
     tenant.scripts.clear()
     tenant.scripts.update(scripts)
     return {"callee": [_shown(tenant, number) for number in scripts]}
 
 
-def _put(asked: Asked) -> object:
+async def _put(asked: Asked) -> object:
     number = asked.text("number")
-    scripts = _read(asked, {"callee": [{"number": number, **asked.body}]})
+    scripts = await _read(asked, {"callee": [{"number": number, **asked.body}]})
     if number not in asked.tenant.scripts and len(asked.tenant.scripts) >= _MOST_CALLEES:
         raise ControlRefused("state", f"this tenant has {_MOST_CALLEES} callees, which is the limit: delete some")
+    others = sum(script.size for name, script in asked.tenant.scripts.items() if name != number)
+    if others + scripts[number].size > MOST_STEPS:
+        problem = f"the callees of a tenant may have {MOST_STEPS:,} steps together, and the others have {others:,}"
+        raise ControlRefused("state", f"{problem}: delete some")
     asked.tenant.scripts.update(scripts)
     return _shown(asked.tenant, number)
 
@@ -176,11 +181,16 @@ async def _wait(asked: Asked) -> object:
     return shown_call(tenant, call)
 
 
-def _read(asked: Asked, document: object) -> dict[str, Script]:
+async def _read(asked: Asked, document: object) -> dict[str, Script]:
+    confines = confines_of(asked.tenant)
+
     def check(spec: str) -> None:
         check_spec(asked.mock.plugins, spec)
 
-    return scripts_from(cast("dict[str, object]", document), confines_of(asked.tenant), check)
+    def read() -> dict[str, Script]:
+        return scripts_from(cast("dict[str, object]", document), confines, check)
+
+    return await asked.aside(read) if asked.is_large else read()
 
 
 def _script(asked: Asked) -> Script:

@@ -43,7 +43,7 @@ def operations() -> tuple[ControlOperation, ...]:
         ControlOperation(
             method="POST",
             path=f"{TENANT}/clock",
-            summary="Move the clock forward, or set the wall clock alone, as an administrator may.",
+            summary="Move the clock forward, or set the wall clock alone. Audio and scripts do not follow it.",
             body=Fields(
                 Field("advance_s", number(), summary="By how many seconds; timers that become due are called at once."),
                 Field("set_wall_s", number(), summary="What the wall clock shows then, in seconds since 1970."),

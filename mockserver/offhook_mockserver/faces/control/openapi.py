@@ -100,7 +100,7 @@ def _operation(operation: ControlOperation) -> dict[str, object]:
         described[MOST_BYTES] = operation.most_bytes
     responses: dict[str, object] = {str(status): _answer(schema) for status, schema in operation.answers.items()}
     if operation.answer is not None:
-        responses["200"] = _answer(operation.answer)
+        responses["200"] = _answer(operation.answer, operation.media_type)
     elif operation.media_type != JSON:
         responses["200"] = {"description": "Done.", "content": {operation.media_type: {}}}
     described["responses"] = {**dict(sorted(responses.items())), "4XX": _REFUSED, "5XX": _REFUSED}
@@ -122,8 +122,8 @@ def _with_references(value: object, schemas: dict[str, object]) -> object:
     return {"$ref": f"#/components/schemas/{name}", **{key: members[key] for key in ("description",) if key in members}}
 
 
-def _answer(schema: Schema) -> dict[str, object]:
-    return {"description": "Done.", "content": {JSON: {"schema": schema}}}
+def _answer(schema: Schema, media_type: str = JSON) -> dict[str, object]:
+    return {"description": "Done.", "content": {media_type: {"schema": schema}}}
 
 
 def _parameter(field: Field, place: str) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from offhook_mockserver.faces.control.refusals import ControlRefused
 from offhook_mockserver.faces.operations.fields import NO_FIELDS, Field, Fields
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.faces.operations.kinds import Schema
     from offhook_mockserver.tenants.tenant import Tenant, Tenants
 
+_T = TypeVar("_T")
 
 PREFIX: Final = "/mock/v1"
 #: What operations on a tenant begin with.
@@ -47,6 +48,7 @@ class Controlled:
         environment_of: returns the settings with which a program calls through this mock, with the keys of a tenant.
         waits: the requests that wait.
         measuring: measures audio.
+        documents: reads and writes large documents.
         document: returns the OpenAPI document of the API.
     """
 
@@ -57,6 +59,7 @@ class Controlled:
     environment_of: Callable[[Tenant], Mapping[str, str]]
     waits: Waits
     measuring: Measuring
+    documents: Measuring
     document: Callable[[], object]
 
 
@@ -72,6 +75,7 @@ class Asked:
         content: its body, if that is not JSON.
         receive: the ASGI callable of the request, for waits.
         headers: its headers, with names in lower case.
+        is_large: whether its JSON is so large that what is done with it takes long.
     """
 
     mock: Controlled
@@ -81,6 +85,7 @@ class Asked:
     content: bytes
     receive: Receive
     headers: Mapping[str, str]
+    is_large: bool = False
 
     @property
     def tenant(self) -> Tenant:
@@ -100,6 +105,14 @@ class Asked:
     def tenant_path(self) -> str:
         """The path of its tenant, for messages."""
         return f"{PREFIX}/tenants/{self.text('tenant')}"
+
+    async def aside(self, work: Callable[[], _T]) -> _T:
+        """Do what takes long in a thread, so that no call is held up; for a client that has gone, it is not begun.
+
+        Raises:
+            ControlRefused: too many requests wait, or the mock stops.
+        """
+        return await self.mock.waits.run(self.receive, self.mock.documents.run(lambda: work))
 
     def text(self, name: str) -> str:
         """A text in its path."""

@@ -92,6 +92,11 @@ class ControlRefused(RequestRefused):
         self.code: str = code
 
 
+def unread_code(status: int) -> str:
+    """The code of a refusal with this status of a request that cannot be read to its end."""
+    return "malformed" if status == CODES["malformed"].status else _BY_STATUS[status]
+
+
 def control_refusal(refused: RequestRefused) -> Response:
     """A refusal as an answer."""
     status = refused.refusal.status

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from offhook.errors import CallStateError
 from offhook_mockserver.callees.confines import NamedClips
 from offhook_mockserver.doors.json_answer import JsonAnswer
-from offhook_mockserver.faces.control.clips import HOW_TO_UPLOAD
-from offhook_mockserver.faces.control.operation import PREFIX, TENANT, ControlOperation
+from offhook_mockserver.faces.control.file_answer import BytesAnswer
+from offhook_mockserver.faces.control.large_json import encoded
+from offhook_mockserver.faces.control.operation import JSON, PREFIX, TENANT, ControlOperation
 from offhook_mockserver.faces.operations.fields import Field, Fields, object_of
 from offhook_mockserver.faces.operations.kinds import (
     Kind,
@@ -27,7 +28,7 @@ from offhook_mockserver.faces.operations.kinds import (
 from offhook_mockserver.faces.operations.shapes import TEXT, WHOLE, a_list, a_map, about, an_object, named
 from offhook_mockserver.tenants.settings import BridgeJoins, ErrorBody, TenantBounds, TenantSettings
 from offhook_mockserver.tenants.snapshot import TenantSnapshot
-from offhook_mockserver.tenants.tenant import check_lines
+from offhook_mockserver.tenants.tenant import check_lines, fill
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +47,11 @@ KEEP_AUDIO_S: Final = 300.0
 #: The largest exported tenant that is restored.
 _MOST_EXPORT: Final = 8 * 1024 * 1024
 _MOST_LINES: Final = 100
+#: What to do about a script that names an uploaded clip.
+_NO_CLIPS: Final = (
+    "Clips are not exported: take this callee out of `scripts`, restore the rest, upload the clip to the new tenant, "
+    "and put the callee there"
+)
 #: The settings whose values are members of an enumeration.
 _CHOICES: Final[Mapping[str, type[Enum]]] = {"bridge_joins": BridgeJoins, "error_body": ErrorBody}
 
@@ -260,15 +266,22 @@ async def _remove(asked: Asked) -> object:
     return before
 
 
-def _export(asked: Asked) -> object:
-    tenant = asked.tenant
-    return tenant.export(with_seed=bool(asked.query["seed"]), folder=tenant.clips.folder)
+async def _export(asked: Asked) -> object:
+    tenant, with_seed = asked.tenant, bool(asked.query["seed"])
+    folder = tenant.clips.folder
+    content = await asked.aside(lambda: encoded(tenant.export(with_seed=with_seed, folder=folder)))
+    return BytesAnswer(content, JSON)
 
 
-def _restore(asked: Asked) -> Response:
+async def _restore(asked: Asked) -> Response:
     _check_space(asked)
-    snapshot = TenantSnapshot.from_json(asked.body["document"], NamedClips({}, HOW_TO_UPLOAD))
-    return _made(asked, asked.mock.tenants.create_from(snapshot))
+    document, tenants = asked.body["document"], asked.mock.tenants
+    snapshot = await asked.aside(lambda: TenantSnapshot.from_json(document, NamedClips({}, _NO_CLIPS)))
+    tenant = tenants.blank(snapshot)
+    await asked.aside(lambda: fill(tenant, snapshot))
+    _check_space(asked)
+    tenants.adopt(tenant)
+    return _made(asked, tenant)
 
 
 def _check_space(asked: Asked) -> None:

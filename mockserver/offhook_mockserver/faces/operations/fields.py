@@ -25,6 +25,8 @@ GRADE: Final = "x-offhook-grade"
 SOURCE: Final = "x-offhook-source"
 #: Names and values in one query.
 _MOST_PAIRS: Final = 100
+#: How many fields an error lists where none is like the one that was sent.
+_MOST_LISTED: Final = 4
 
 
 class _Default(Enum):
@@ -126,9 +128,13 @@ class Fields:
         if not self.extra:
             for name in given:
                 if name not in self._names:
-                    near = nearest_name(name, self._names)
+                    near = nearest_name(name, self._names) or self._short_list()
                     raise WrongValue(f"{place}{quoted(name)} is not a field of this request{near}")
         return values
+
+    def _short_list(self) -> str:
+        names = [field.name for field in self.fields]
+        return f"; it has {' and '.join(names)}" if 0 < len(names) <= _MOST_LISTED else ""
 
     def read_texts(self, given: Mapping[str, str], *, lenient: bool = False) -> dict[str, object]:
         """The values of fields that arrive as text, in a path.

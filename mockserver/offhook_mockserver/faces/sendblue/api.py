@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 from starlette.responses import Response
 
 from offhook.session import Grade
+from offhook.wording import printable
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.faulty_answer import faulty
 from offhook_mockserver.faces.operations.fields import query_pairs
@@ -181,7 +182,7 @@ class SendblueApi:
 
         allowed = self._routes.methods_of(path, answered)
         if allowed:
-            message = f"{path} is answered to {' and '.join(allowed)}, not to {method}"
+            message = f"{printable(path)} is answered to {' and '.join(allowed)}, not to {method}"
             refused = RequestRefused(OTHER_METHOD, message, headers={"allow": ", ".join(allowed)})
             family = next(iter(self._routes.at(path).values())).family
         else:

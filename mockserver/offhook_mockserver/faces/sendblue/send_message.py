@@ -49,7 +49,7 @@ _BODY: Final = Fields(
     Field("number", contact, required=True, summary="Whom it goes to: an E.164 number or an e-mail address."),
     Field(
         "content",
-        text(most=MOST_CONTENT),
+        text(most=MOST_CONTENT, exact=True),
         summary="Its text; needed unless there is a media_url or an app_card. How long it may be is assumed.",
     ),
     Field("media_url", url, summary="Where media is that is sent with it. The mock does not fetch it."),

@@ -10,6 +10,7 @@ from offhook.arguments import check_whole
 from offhook.errors import ConfigError
 from offhook.interfaces import Ids
 from offhook.secret import Secret
+from offhook_mockserver.tenants.shown_keys import ACCESS_TOKEN
 
 if TYPE_CHECKING:
     from offhook_mockserver.tenants.clock import TenantClock
@@ -76,7 +77,7 @@ class AccessTokens:
         ids = Ids(f"{self._seed}/access token/{self._minted}")
         token = AccessToken(
             id=f"tok_{ids.hex(24)}",
-            text=Secret(f"mock_token_{ids.hex(48)}"),
+            text=Secret(f"{ACCESS_TOKEN}{ids.hex(48)}"),
             lines=lines,
             expires_s=self._clock.wall_s() + life_s,
         )

@@ -75,6 +75,10 @@ class Account:
         self.verified_contacts: VerifiedContacts = VerifiedContacts(owner, self.lines)
         self.seats: Seats = Seats(owner, email)
 
+    def resume(self) -> None:
+        """Let go on what was under way in the account that was restored."""
+        self.messages.resume()
+
     def close(self) -> None:
         """Let nothing more happen by itself: the tenant was removed. Idempotent."""
         self.messages.close()

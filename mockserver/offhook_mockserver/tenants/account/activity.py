@@ -80,8 +80,8 @@ class Activity:
     def to_json(self) -> dict[str, Json]:
         """The activity as an object of JSON."""
         return {
-            "last": [[line, number, at_s] for (line, number), at_s in self._last.items()],
-            "new": [[line, at_s] for line, times in self._new.items() for at_s in times],
+            "last": [[line, number, at_s] for (line, number), at_s in tuple(self._last.items())],
+            "new": [[line, at_s] for line, times in tuple(self._new.items()) for at_s in tuple(times)],
         }
 
     def restore(self, document: object) -> None:

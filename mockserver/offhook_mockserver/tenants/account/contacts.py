@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from offhook.interfaces import Ids, iso_8601
-from offhook_mockserver.tenants.account.documents import each, from_document, to_document
+from offhook_mockserver.tenants.account.documents import documents_of, each, from_document
 from offhook_mockserver.tenants.account.owner import now_s
 from offhook_mockserver.tenants.account.table import AccountFull, Table
 from offhook_mockserver.tenants.webhook_types import WebhookType
@@ -159,7 +159,7 @@ class Contacts:
 
     def to_json(self) -> dict[str, Json]:
         """The contacts as an object of JSON."""
-        return {"made": self._made, "items": [to_document(contact) for contact in self._kept]}
+        return {"made": self._made, "items": documents_of(self._kept)}
 
     def restore(self, made: int, items: object) -> None:
         """Take the parts of what `to_json` returned.

@@ -11,7 +11,7 @@ from offhook.secret import Secret
 from offhook_mockserver.tenants.settings import known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from _typeshed import DataclassInstance
 
@@ -24,6 +24,11 @@ def to_document(item: DataclassInstance) -> dict[str, Json]:
     """The fields of a dataclass that JSON can hold; secrets are left out."""
     values = {field.name: getattr(item, field.name) for field in fields(item)}
     return {name: value for name, value in values.items() if not isinstance(value, Secret)}
+
+
+def documents_of(items: Iterable[DataclassInstance]) -> list[Json]:
+    """The fields of several. They are collected at once: an export is made in a thread, while more may be added."""
+    return [to_document(item) for item in tuple(items)]
 
 
 def from_document(cls: type[_T], document: object, what: str, **more: object) -> _T:

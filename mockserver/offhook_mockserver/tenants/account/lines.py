@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.arguments import check_choice, check_number
 from offhook.errors import ConfigError
 from offhook.interfaces import Ids, e164, iso_8601
-from offhook_mockserver.tenants.account.documents import each, from_document, to_document
+from offhook_mockserver.tenants.account.documents import documents_of, each, from_document
 from offhook_mockserver.tenants.account.owner import now_s
 from offhook_mockserver.tenants.webhook_types import WebhookType
 
@@ -163,7 +163,7 @@ class Lines:
 
     def to_json(self) -> list[Json]:
         """The lines that are not as they were in the beginning, as a list of JSON."""
-        return [to_document(state) for state in self._states.values()]
+        return documents_of(self._states.values())
 
     def restore(self, document: object) -> None:
         """Take what `to_json` returned.

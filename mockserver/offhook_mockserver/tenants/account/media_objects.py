@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from offhook.interfaces import Ids
-from offhook_mockserver.tenants.account.documents import each, from_document, to_document
+from offhook_mockserver.tenants.account.documents import documents_of, each, from_document
 from offhook_mockserver.tenants.account.owner import now_s
 from offhook_mockserver.tenants.account.table import Table
 
@@ -60,7 +60,7 @@ class MediaObjects:
 
     def to_json(self) -> dict[str, Json]:
         """The media objects as an object of JSON."""
-        return {"made": self._made, "items": [to_document(media) for media in self._kept]}
+        return {"made": self._made, "items": documents_of(self._kept)}
 
     def restore(self, made: int, items: object) -> None:
         """Take the parts of what `to_json` returned.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from offhook.arguments import check_flag, check_text, wrong
 from offhook.errors import ConfigError
 from offhook.interfaces import Ids, e164, iso_8601
-from offhook_mockserver.tenants.account.documents import each, from_document, to_document
+from offhook_mockserver.tenants.account.documents import documents_of, each, from_document
 from offhook_mockserver.tenants.account.message import (
     DELIVERED,
     ERROR,
@@ -219,10 +219,10 @@ class Messages:
 
     def to_json(self) -> dict[str, Json]:
         """The messages as an object of JSON."""
-        return {"made": self._made, "items": [to_document(message) for message in self._kept]}
+        return {"made": self._made, "items": documents_of(self._kept)}
 
     def restore(self, made: int, items: object) -> None:
-        """Take the parts of what `to_json` returned. In a running loop, messages that were under way are delivered.
+        """Take the parts of what `to_json` returned. Messages that were under way stay there until `resume`.
 
         Raises:
             ConfigError: they are not valid.
@@ -231,8 +231,12 @@ class Messages:
         for item in each(items, "messages"):
             message = from_document(Message, item, "a message")
             self._kept.push(message.handle, message)
-            with contextlib.suppress(RuntimeError):
-                asyncio.get_running_loop()
+
+    def resume(self) -> None:
+        """Deliver the restored messages that were under way. Without a running loop, they stay there."""
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop()
+            for message in self._kept:
                 self._later(message)
 
     def _own(self, line: str | None) -> str:

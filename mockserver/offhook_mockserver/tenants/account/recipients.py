@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_flag, check_text, check_whole, wrong
-from offhook_mockserver.tenants.account.documents import each, from_document, to_document
+from offhook_mockserver.tenants.account.documents import documents_of, each, from_document
 from offhook_mockserver.tenants.account.table import Table
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Recipients:
 
     def to_json(self) -> list[Json]:
         """What is known of them as a list of JSON."""
-        return [to_document(recipient) for recipient in self._known]
+        return documents_of(self._known)
 
     def restore(self, document: object) -> None:
         """Take what `to_json` returned.

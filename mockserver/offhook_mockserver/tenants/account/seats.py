@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.arguments import check_text
 from offhook.errors import ConfigError
 from offhook.interfaces import Ids, e164
-from offhook_mockserver.tenants.account.documents import each, from_document, to_document
+from offhook_mockserver.tenants.account.documents import documents_of, each, from_document
 from offhook_mockserver.tenants.account.ids import uuid_like
 from offhook_mockserver.tenants.account.owner import now_s
 from offhook_mockserver.tenants.account.table import Table
@@ -105,7 +105,7 @@ class Seats:
 
     def to_json(self) -> dict[str, Json]:
         """The seats as an object of JSON."""
-        return {"made": self._made, "items": [to_document(seat) for seat in self._kept]}
+        return {"made": self._made, "items": documents_of(self._kept)}
 
     def restore(self, made: int, items: object) -> None:
         """Take the parts of what `to_json` returned, in place of the seats that there are.

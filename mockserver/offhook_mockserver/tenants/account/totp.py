@@ -161,7 +161,7 @@ class TotpSecrets:
         """The secrets as an object of JSON."""
         return {
             "made": self._made,
-            "items": [{**to_document(each), "secret": each.secret.reveal()} for each in self._kept],
+            "items": [{**to_document(each), "secret": each.secret.reveal()} for each in tuple(self._kept)],
         }
 
     def restore(self, made: int, items: object) -> None:

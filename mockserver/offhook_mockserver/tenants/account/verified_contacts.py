@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from offhook_mockserver.tenants.account.documents import each, from_document, to_document
+from offhook_mockserver.tenants.account.documents import documents_of, each, from_document
 from offhook_mockserver.tenants.account.lines import Assignment
 from offhook_mockserver.tenants.account.owner import now_s
 from offhook_mockserver.tenants.account.table import Table
@@ -86,7 +86,7 @@ class VerifiedContacts:
 
     def to_json(self) -> list[Json]:
         """The contacts as a list of JSON."""
-        return [to_document(contact) for contact in self._kept]
+        return documents_of(self._kept)
 
     def restore(self, document: object) -> None:
         """Take what `to_json` returned.

@@ -238,6 +238,40 @@ def test_a_client_publishes_by_talking_and_stops_when_it_says_so() -> None:
     at_the_door(check)
 
 
+LEAVES_AND_CLOSES = bytes.fromhex("8191 00000000") + b'{"type": "leave"}' + bytes.fromhex("8882 00000000 03e8")
+IS_NO_FRAME = bytes.fromhex("8380 00000000")
+
+
+@pytest.mark.parametrize(
+    ("sent", "malformed", "reason"),
+    [(LEAVES_AND_CLOSES, 0, LeaveReason.QUIT), (IS_NO_FRAME, 1, LeaveReason.DROPPED)],
+)
+def test_what_a_client_sent_before_it_closed_counts_while_it_is_sent_audio(
+    sent: bytes, malformed: int, reason: LeaveReason
+) -> None:
+    async def check(place: Place) -> None:
+        client, _ = await place.enter()
+        place.callee.publish()
+        assert await client.event() == {"type": "published", "uid": 9}
+        loop, speaking = asyncio.get_running_loop(), True
+
+        def speak() -> None:  # in each turn of the loop, so that a send fails before what has arrived is read
+            place.callee.send(tone(0))
+            if speaking:
+                loop.call_soon(speak)
+
+        speak()
+        client.websocket.transport.write(sent)
+        try:
+            await until(lambda: any(isinstance(event, MemberLeft) for event in place.ear.events), "left")
+        finally:
+            speaking = False
+        assert place.gone(reason)
+        assert place.room.counters.malformed == malformed
+
+    at_the_door(check, lost_after_s=1.0)
+
+
 def test_a_misuse_is_passed_on_once_for_each_name(caplog: pytest.LogCaptureFixture) -> None:
     noted: list[str] = []
 
@@ -705,7 +739,7 @@ _messages = st.one_of(
 
 @pytest.mark.slow
 @pytest.mark.fault("F29")
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(joined=st.booleans(), messages=st.lists(_messages, min_size=1, max_size=4))
 def test_the_door_survives_any_messages(joined: bool, messages: list[str | bytes]) -> None:
     async def check(place: Place) -> None:

@@ -198,6 +198,22 @@ def test_a_script_may_be_as_large_as_a_toml_file_and_no_larger() -> None:
     controlled(test)
 
 
+@pytest.mark.fault("F45")
+def test_the_callees_of_a_tenant_have_a_limited_number_of_steps_together() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        many = {"steps": ["answer", *({"wait": 1},) * 5_000, "hang_up"]}
+        await client.ok("PUT", f"{T}/callees/{NUMBER}", many)
+        await client.ok("PUT", f"{T}/callees/{NUMBER}", many)  # instead of itself
+        refused = await client.refused("PUT", f"{T}/callees/{OTHER_NUMBER}", many)
+        assert refused[:2] == (409, "state")
+        assert "may have 10,000 steps together, and the others have 5,002" in refused[2]
+        await client.ok("PUT", f"{T}/callees/{OTHER_NUMBER}", {"steps": ["decline"]})
+        exported = await client.ok("GET", f"{T}/export")
+        await client.ok("POST", "/mock/v1/restore", {"document": exported})
+
+    controlled(test)
+
+
 @pytest.mark.parametrize(
     "number", ["5550155", "+1 415 555 0155", "+911", "+112", "+14155550155\n", "+١٤١٥٥٥٥٠١٥٥", "x"]
 )
@@ -294,6 +310,38 @@ def test_a_wait_that_fails_says_why() -> None:
         assert "it waited in: step 2" in message
         message = (await client.refused("POST", f"{CALLEES}/{OTHER_NUMBER}/wait", {"timeout_s": 0}))[2]
         assert "the last entries of the journal:" in message
+
+    controlled(test, settings=KEPT)
+
+
+def test_a_wait_for_what_cannot_happen_any_more_ends_soon_after_the_call() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        await client.ok("PUT", ONE, {"steps": ["answer", {"listen": "marker"}]})
+        waiting = asyncio.create_task(client.refused("POST", f"{ONE}/wait", {"timeout_s": 60}))
+        await call(mock, for_s=5)
+        hung_up_s = asyncio.get_running_loop().time()
+        assert "the call to +1415•••0155 is over (caller hung up)" in (await waiting)[2]
+        assert asyncio.get_running_loop().time() - hung_up_s <= 0.5
+        await client.ok("PUT", ONE, {"steps": [{"decline": 1}]})
+        calling = asyncio.create_task(call(mock, for_s=30))  # the caller hears nothing of it
+        await client.ok("POST", f"{ONE}/wait", {"until": "finished", "timeout_s": 60})
+        refused = await client.refused("POST", f"{ONE}/wait", {"until": "answered", "timeout_s": 60})
+        assert "the call to +1415•••0155 is over (callee declined)" in refused[2]
+        assert asyncio.get_running_loop().time() - hung_up_s < 10
+        calling.cancel()
+        await asyncio.wait((calling,))
+
+    controlled(test, settings=KEPT)
+
+
+def test_a_wait_goes_on_if_the_application_calls_again_at_once() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        await client.ok("PUT", ONE, {"steps": ["answer", {"wait": 3}]})
+        waiting = asyncio.create_task(client.ok("POST", f"{ONE}/wait", {"timeout_s": 60}))
+        await call(mock, for_s=1)
+        await asyncio.sleep(0.3)  # of virtual time
+        await call(mock, for_s=10)
+        assert (await waiting)["callee"]["finished"]
 
     controlled(test, settings=KEPT)
 

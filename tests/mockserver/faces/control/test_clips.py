@@ -208,6 +208,7 @@ def test_more_kinds_of_wav_are_taken() -> None:
     controlled(test)
 
 
+@pytest.mark.safety("S18")
 @pytest.mark.fault("F45")
 def test_clips_are_bounded_in_number_and_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clips, "MOST_CLIPS", 2)

@@ -56,6 +56,50 @@ def test_two_are_measured_at_once() -> None:
     asyncio.run(main())
 
 
+def test_a_thread_that_cannot_be_started_costs_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        measuring = Measuring()
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", _no_more_threads)
+            for _ in range(3):
+                with pytest.raises(RuntimeError, match="start"):
+                    await measuring.run(lambda: threading.get_ident)
+        assert await measuring.run(lambda: threading.get_ident)
+
+    asyncio.run(main())
+
+
+def _no_more_threads(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+def test_what_has_begun_counts_until_it_ends_even_if_nobody_waits_for_it() -> None:
+    async def main() -> None:
+        measuring, go, begun = Measuring(), threading.Event(), threading.Semaphore(0)
+
+        def work() -> None:
+            begun.release()
+            go.wait()
+
+        first = [asyncio.create_task(measuring.run(lambda: work)) for _ in range(2)]
+        while begun._value != 2:
+            await asyncio.sleep(0)
+        for task in first:
+            task.cancel()
+        await asyncio.wait(first)
+        given_up, last = (asyncio.create_task(measuring.run(lambda: begun.release)) for _ in range(2))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert begun._value == 2
+        given_up.cancel()
+        go.set()
+        await last
+        assert begun._value == 3
+        assert given_up.cancelled()
+
+    asyncio.run(main())
+
+
 @pytest.mark.slow
 def test_a_measurement_does_not_hold_the_end_of_the_process() -> None:
     program = """

@@ -9,6 +9,7 @@ from openapi_spec_validator import validate
 from tests.mockserver.faces.control.control_client import NUMBER, ControlClient, T, call, controlled, wav
 
 from offhook_mockserver.faces.control.api import control_operations
+from offhook_mockserver.faces.control.operation import TENANT
 from offhook_mockserver.faces.control.refusals import CODES
 from offhook_mockserver.server import TenantSettings, control_openapi
 
@@ -109,3 +110,13 @@ def test_every_operation_answers_as_the_document_says(tmp_path: Path) -> None:
         assert client.contract.answered == client.contract.operations
 
     controlled(test, settings=TenantSettings(keep_audio_s=60), recordings=tmp_path)
+
+
+def test_an_answer_has_the_type_that_the_document_says() -> None:
+    paths: Any = control_openapi()["paths"]
+    for path, media_type in (
+        (f"{TENANT}/events", "text/event-stream"),
+        (f"{TENANT}/calls/{{channel}}/heard.wav", "audio/wav"),
+        (f"{TENANT}/export", "application/json"),
+    ):
+        assert set(paths[path]["get"]["responses"]["200"]["content"]) == {media_type}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from typing import TYPE_CHECKING
 
 import httpx
@@ -37,13 +38,17 @@ def run(
     asyncio.run(main())
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0)
+
+
 async def waiting(client: httpx.AsyncClient, mock: MockServer, path: str = WAIT) -> asyncio.Task[httpx.Response]:
     """A request that waits, once the mock has it."""
     before = len(mock._waits)
     task = asyncio.create_task(client.post(path, json={"timeout_s": 60}))
-    async with asyncio.timeout(30):
-        while len(mock._waits) == before:
-            await asyncio.sleep(0)
+    await until(lambda: len(mock._waits) > before)
     return task
 
 
@@ -115,6 +120,7 @@ def test_a_body_of_4_gigabytes_is_refused_before_it_is_sent(token: bool, status:
     run(test)
 
 
+@pytest.mark.safety("S11")
 def test_waits_do_not_hold_the_stop_of_the_mock() -> None:
     async def main() -> None:
         mock = MockServer(plugins=Plugins.load())
@@ -147,6 +153,25 @@ def test_a_client_that_has_gone_waits_no_more() -> None:
             async with asyncio.timeout(30):
                 while len(mock._waits):
                     await asyncio.sleep(0)
+
+    run(test)
+
+
+def test_nothing_is_measured_for_a_client_that_has_gone() -> None:
+    async def test(mock: MockServer, client: httpx.AsyncClient) -> None:
+        measuring, go = mock._control._mock.measuring, threading.Event()
+        busy = [asyncio.create_task(measuring.run(lambda: go.wait)) for _ in range(2)]
+        try:
+            for method, path in (("GET", "heard.wav"), ("GET", "heard"), ("POST", "ask")):
+                body = {"question": "is_silent"} if method == "POST" else None
+                task = asyncio.create_task(client.request(method, f"{T}/calls/nobody/{path}", json=body))
+                await until(lambda: len(mock._waits) == 1)
+                task.cancel()
+                await until(lambda: len(mock._waits) == 0)
+        finally:
+            go.set()
+            await asyncio.gather(*busy)
+        assert (await client.get(f"{T}/calls/nobody/heard.wav")).json()["error"]["code"] == "no_such_call"
 
     run(test)
 

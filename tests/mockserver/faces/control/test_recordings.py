@@ -43,6 +43,7 @@ def test_a_mock_that_records_nothing_says_how_it_would(tmp_path: Path) -> None:
     controlled(test)
 
 
+@pytest.mark.safety("S17")
 @pytest.mark.fault("F43", "F55")
 def test_nothing_but_recordings_is_served(tmp_path: Path) -> None:
     folder = tmp_path / "recordings"

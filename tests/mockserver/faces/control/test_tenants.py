@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from tests.mockserver.faces.control.control_client import NUMBER, ControlClient, T, call, controlled, wav
+from tests.mockserver.faces.streams import streaming
 
-from offhook_mockserver.faces.control import tenants
-from offhook_mockserver.server import TenantSettings
+from offhook_mockserver.callees.script_reader import ScriptReader
+from offhook_mockserver.doors.json_answer import encode
+from offhook_mockserver.faces.control import api, tenants
+from offhook_mockserver.faces.control.large_json import encoded
+from offhook_mockserver.server import EntryKind, TenantSettings
+from offhook_mockserver.tenants.journal import Journal
+from offhook_mockserver.tenants.snapshot import TenantSnapshot
 
 if TYPE_CHECKING:
     from offhook_mockserver.server import InProcessMock
@@ -168,6 +176,7 @@ def test_a_restored_tenant_names_no_files() -> None:
         status, code, message = await client.refused("POST", "/mock/v1/restore", {"document": exported})
         assert (status, code) == (422, "script")
         assert "'own.wav' is not the name of a clip" in message
+        assert "upload the clip to the new tenant" in message
         for name in ("/etc/passwd", "../secret.wav", "pipe:1", "wav:/dev/zero"):
             scripts = exported["scripts"].replace("own.wav", name)
             document = {**exported, "scripts": scripts}
@@ -191,5 +200,132 @@ def test_a_tenant_with_a_call_is_removed_with_it() -> None:
         await client.ok("DELETE", f"{TENANTS}/{made['id']}")
         assert not tenant.calls
         await calling
+
+    controlled(test)
+
+
+class Threads:
+    """Records in which threads functions are called."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._patch = patch
+        self.seen: dict[str, bool] = {}
+
+    def watch(self, owner: Any, name: str) -> None:
+        """Record whether a function is called beside the loop of the test."""
+        called = getattr(owner, name)
+
+        def watched(*arguments: Any, **more: Any) -> Any:
+            self.seen[name] = threading.current_thread() is not threading.main_thread()
+            return called(*arguments, **more)
+
+        self._patch.setattr(owner, name, watched)
+
+
+@pytest.mark.fault("F45")
+def test_large_documents_are_read_and_written_beside_the_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = Threads(monkeypatch)
+    for owner, name in (
+        (TenantSnapshot, "to_json"),
+        (TenantSnapshot, "from_json"),
+        (Journal, "restore"),
+        (ScriptReader, "scripts"),
+        (api, "_parse"),
+    ):
+        threads.watch(owner, name)
+
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        small = {"steps": ["answer", "hang_up"]}
+        await client.ok("PUT", f"{T}/callees/{NUMBER}", small)
+        assert threads.seen == {"_parse": False, "scripts": False}
+        large = {"steps": ["answer", *({"wait": 1 + step / 1_000} for step in range(5_000)), "hang_up"]}
+        await client.ok("PUT", f"{T}/callees/{NUMBER}", large)
+        assert threads.seen == {"_parse": True, "scripts": True}
+        for count in range(100):
+            mock.tenant.journal.add(EntryKind.NOTE, "x" * 1_000, fields={"count": count})
+        exported = await client.ok("GET", f"{T}/export")
+        made = await client.ok("POST", "/mock/v1/restore", {"document": exported})
+        assert set(threads.seen.values()) == {True}
+        assert len(threads.seen) == 5
+        again = await client.ok("GET", f"/mock/v1/tenants/{made['id']}/export")
+        assert again == exported
+
+    controlled(test)
+
+
+def test_nobody_uses_a_tenant_that_is_not_restored_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        exported = await client.ok("GET", f"{T}/export")
+        document = {**exported, "seed": "same", "account": {"messages": {"made": 1, "items": ["wrong"]}}}
+        assert (await client.refused("POST", "/mock/v1/restore", {"document": document}))[:2] == (422, "invalid")
+        assert len(mock.tenants.all()) == 1
+        document["account"] = {}
+        both = await asyncio.gather(
+            *(client.post("/mock/v1/restore", json={"document": document}) for _ in range(2)),
+        )
+        assert sorted(answer.status_code for answer in both) == [201, 422]
+        assert len(mock.tenants.all()) == 2
+
+    controlled(test)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{}, {"a": [], "b": {}, "c": [{}, [], 1, None, "\ud800"], "d": {"e": {"f": [{"g": [[1, 2], {"h": 3}]}]}}}],
+)
+def test_a_document_is_encoded_in_parts_as_it_is_whole(document: dict[str, object]) -> None:
+    assert encoded(document) == encode(document).encode()
+
+
+@pytest.mark.fault("F46")
+def test_a_tenant_is_removed_in_the_middle_of_everything() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        async def never(url: str, headers: object, body: bytes) -> int:
+            await asyncio.Event().wait()
+            raise AssertionError("it is cut off before")
+
+        mock.dispatcher.post = never
+        made = await client.ok("POST", TENANTS, {})
+        path = f"{TENANTS}/{made['id']}"
+        tenant = mock.tenants.named(made["id"])
+        assert tenant is not None
+        await client.put(f"{path}/clips/own.wav", content=wav(), headers={"content-type": "audio/wav"})
+        steps = ["answer", {"say": "own.wav"}, {"wait": 60}]
+        await client.ok("PUT", f"{path}/callees/{NUMBER}", {"steps": steps})
+        await client.ok("POST", f"{path}/webhooks", {"type": "inbound_call", "url": "http://127.0.0.1:1/hook"})
+        await client.ok("POST", f"{path}/inbound-calls", {"from_number": NUMBER})
+        keys = {"sb-api-key-id": made["api_key"], "sb-api-secret-key": made["api_secret"]}
+        app = mock.http()
+        async with (
+            mock.phone(environment=made["environment"]) as phone,
+            httpx.AsyncClient(transport=app, base_url=mock.url, headers=keys, timeout=None) as account,
+            phone.dial(NUMBER) as up,
+            streaming(client, f"{path}/events") as control_events,
+            streaming(account, "/api/v2/events") as account_events,
+        ):
+            assert await up.answered()
+            await asyncio.sleep(0.2)  # of virtual time
+            calls = f"{path}/calls/{up.record.channel}"
+            requests = [
+                asyncio.create_task(client.request(method, f"{path}/{name}", json=body))
+                for method, name, body in (
+                    ("POST", "journal/wait", {"text": "never", "timeout_s": 50}),
+                    ("POST", f"callees/{NUMBER}/wait", {"timeout_s": 50}),
+                    ("GET", calls.removeprefix(f"{path}/") + "/heard", None),
+                    ("GET", "export", None),
+                )
+            ]
+            await asyncio.sleep(0)
+            assert len(tenant.webhooks.waiting) == 1
+            await client.ok("DELETE", path)
+            answers = [answer.json() for answer in await asyncio.gather(*requests)]
+            assert [answer.get("error", {}).get("code") for answer in answers[:2]] == ["not_seen", "not_finished"]
+            for stream in (control_events, account_events):
+                assert (await stream.rest())[-1].data == "the end: the tenant was removed"
+            await up.ended()
+        assert (len(tenant.streams), len(tenant.calls), tenant.members) == (0, 0, 0)
+        assert not mock.dispatcher._tasks
+        assert not tenant.clips.all
+        assert (await client.refused("GET", path))[:2] == (404, "no_such_tenant")
 
     controlled(test)

@@ -37,9 +37,9 @@ BROKEN = {
         "test_it_leaves_a_message_on_a_voicemail_after_the_beep",
         ("call.clear()  #", 'call.clear(), call.play(again), await call.hang_up(after="playout")  #'),
         [
-            "E *assert <no: there was no such moment: *",
-            "  look at:  whether the callee reached that step of its script (callee.history)",
-            "*callee says greeting.wav",
+            "E *assert <no: at_s is None: *",
+            "  look at:  whether the callee reached that step of its script (callee.history)*",
+            "*callee says greeting.wav*",
             "*caller hung up",
         ],
     ),
@@ -61,7 +61,7 @@ BROKEN = {
         "test_it_outlives_its_token",
         ("Phone.from_env(plugins=plugins)", "Phone.from_env()"),
         [
-            "E *NotFinished: finished(): the call to +1415*0123 is over (the caller's token expired and was not *",
+            "E *NotFinished: finished(): the caller's token expired and was not renewed * s after the answer*",
             "*the token of a caller * expires in 30 s",
             "*left the channel; its token*had not been renewed",
         ],

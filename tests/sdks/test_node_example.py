@@ -63,7 +63,7 @@ def test_the_example_passes() -> None:
 def test_an_application_that_talks_on_fails_with_what_the_callee_waits_for(tmp_path: Path) -> None:
     printed = broken(tmp_path / "examples", "channel.mjs", "if (begins && this.#playing)", "if (false)")
     assert "not ok 2 - stops when it is spoken over" in printed
-    assert "not_finished: finished: the call to +1415•••0123 is over (caller hung up)" in printed
+    assert "not_finished: finished: the call to +1415•••0123 is over: the caller hung up" in printed
     assert "it waited in: step 4: listens until the caller sends a tone of 880 Hz" in printed
     assert "the application printed:" in printed
     assert "voice-app.test.mjs:" in printed

@@ -37,6 +37,8 @@ _LOSSES: Final = (
 )
 #: Ends of a callee's part that follow from its caller not being there any more.
 _CALLER_IS_GONE: Final = frozenset({CalleeEnd.CALLER_LEFT, CalleeEnd.CALLER_DROPPED, CalleeEnd.GIVEN_UP})
+#: How texts of ends begin that need an article within a sentence.
+_SIDES: Final = ("caller", "callee", "channel")
 #: How many of its last events are kept of an ended call, and how much of each.
 _EVENTS_KEPT: Final = 20
 _EVENT_CHARACTERS: Final = 80
@@ -107,6 +109,18 @@ class MockCall:
         if self.end is None:
             return ""
         return self.why_caller_left if self.why_caller_left and self.end in _CALLER_IS_GONE else self.end.text
+
+    def how_ended(self, *, over: bool = False) -> str:
+        """Say who ended the call, and when: ``the caller hung up 5.70 s after the answer``; empty while it goes on.
+
+        Args:
+            over: whether all members have left, which is an end even if the callee's part had none.
+        """
+        text = self.end_text or (CalleeEnd.ROOM_CLOSED.text if over else "")
+        if text.startswith(_SIDES):
+            text = f"the {text}"
+        lasted_s = self.callee.lasted_s
+        return f"{text} {lasted_s:.2f} s after the answer" if text and lasted_s is not None else text
 
     def counters(self) -> dict[str, int]:
         """The counters of the room and of the callee."""

@@ -8,7 +8,6 @@ from offhook.errors import CallStateError, SourceError
 from offhook.wording import no_attribute
 from offhook_mockserver.callees.places import found, not_found
 from offhook_mockserver.callees.speech import Speech
-from offhook_mockserver.testkit.endings import how_ended
 
 if TYPE_CHECKING:
     import os
@@ -74,7 +73,8 @@ class CallHandle:
     @property
     def how_ended(self) -> str:
         """Who ended the call, and when: ``the caller hung up 5.70 s after the answer``; empty while it goes on."""
-        return self._scene.bridge.call(lambda: how_ended(self._call, self.channel not in self._scene.tenant.calls))
+        tenant = self._scene.tenant
+        return self._scene.bridge.call(lambda: self._call.how_ended(over=self.channel not in tenant.calls))
 
     @property
     def token_expired(self) -> bool:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from offhook.session import Disposition
 from offhook_mockserver.callees.ends import CalleeEnd
 from offhook_mockserver.tenants.entry import EntryKind
-from offhook_mockserver.testkit.endings import how_ended
 from offhook_mockserver.testkit.leftovers import called_again
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ def _abnormal(handle: MockHandle, call: MockCall, over: bool) -> str:
     removed = handle.tenant.journal.search(
         kind=EntryKind.MEMBER, channel=call.channel, where={"event": "removed", "who": "caller"}
     )
-    how = how_ended(call, over)
+    how = call.how_ended(over=over)
     if removed and how:
         return f"{removed[-1].text}; {how}"
     end = call.end or (CalleeEnd.ROOM_CLOSED if over else None)

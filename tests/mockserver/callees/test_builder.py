@@ -269,6 +269,9 @@ def test_the_names_of_the_clips_need_no_file(tmp_path: Path, monkeypatch: pytest
     assert CalleeScript().answers().says("reply.wav").steps[-1] == Say("reply.wav"), "a file comes first"
     with pytest.raises(ScriptError, match=r"'helo.wav' does not exist in .*, nor in the current folder .*hello.wav\?"):
         CalleeScript(tmp_path / "x").answers().says("helo.wav")
+    shutil.copy(HELLO, tmp_path / "goodbye.wav")
+    with pytest.raises(ScriptError, match=r"did you mean goodbye.wav\?"):
+        CalleeScript(tmp_path).answers().says("godbye.wav")
 
 
 def test_a_wrong_verb_is_answered_with_the_nearest() -> None:

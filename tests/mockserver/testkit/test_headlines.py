@@ -125,6 +125,16 @@ def test_a_call_that_was_not_dialled_is_no_second_one(offhook: MockHandle) -> No
     assert gather(offhook, "test", error=AssertionError()).headlines == []
 
 
+def test_answers_name_one_of_several_calls_and_how_it_ended(offhook: MockHandle) -> None:
+    callee = offhook.callee(NUMBER).answers()
+    offhook.run(call())
+    verdict = callee.heard.silence_after(callee.spoke_at_s, within_ms=200)
+    assert repr(verdict).startswith("<no: at_s is None: what it stands for did not happen before the end of the call: ")
+    assert repr(verdict).endswith(": the caller hung up 1.00 s after the answer>")
+    offhook.run(call(redial=True))
+    assert [repr(it.heard.is_silent())[:19] for it in callee.calls] == ["<yes (call 1 of 2):", "<yes (call 2 of 2):"]
+
+
 # ---- the timeline in a terminal
 
 

@@ -124,7 +124,7 @@ def _why_not(tenant: Tenant, number: str, call: MockCall | None, until: str, tim
     if call.problem:
         lines = [f"{until}: the script of the callee {who} failed: {call.problem}"]
     elif call.end is not None:
-        lines = [f"{until}: the call to {who} is over ({call.end.text})"]
+        lines = [f"{until}: the call to {who} is over: {call.how_ended()}"]
     else:
         lines = [f"{until}: it did not happen within {timeout_s:g} s in the call to {who}"]
     lines += [

@@ -306,7 +306,7 @@ def test_a_wait_that_fails_says_why() -> None:
         assert "0.00  answered" in message
         await calling
         message = (await client.refused("POST", f"{ONE}/wait", {"timeout_s": 0}))[2]
-        assert "the call to +1415•••0155 is over (caller hung up)" in message
+        assert "the call to +1415•••0155 is over: the caller hung up 10.00 s after the answer" in message
         assert "it waited in: step 2" in message
         message = (await client.refused("POST", f"{CALLEES}/{OTHER_NUMBER}/wait", {"timeout_s": 0}))[2]
         assert "the last entries of the journal:" in message
@@ -320,13 +320,13 @@ def test_a_wait_for_what_cannot_happen_any_more_ends_soon_after_the_call() -> No
         waiting = asyncio.create_task(client.refused("POST", f"{ONE}/wait", {"timeout_s": 60}))
         await call(mock, for_s=5)
         hung_up_s = asyncio.get_running_loop().time()
-        assert "the call to +1415•••0155 is over (caller hung up)" in (await waiting)[2]
+        assert "the call to +1415•••0155 is over: the caller hung up 5.00 s after the answer" in (await waiting)[2]
         assert asyncio.get_running_loop().time() - hung_up_s <= 0.5
         await client.ok("PUT", ONE, {"steps": [{"decline": 1}]})
         calling = asyncio.create_task(call(mock, for_s=30))  # the caller hears nothing of it
         await client.ok("POST", f"{ONE}/wait", {"until": "finished", "timeout_s": 60})
         refused = await client.refused("POST", f"{ONE}/wait", {"until": "answered", "timeout_s": 60})
-        assert "the call to +1415•••0155 is over (callee declined)" in refused[2]
+        assert "the call to +1415•••0155 is over: the callee declined" in refused[2]
         assert asyncio.get_running_loop().time() - hung_up_s < 10
         calling.cancel()
         await asyncio.wait((calling,))

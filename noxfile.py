@@ -125,7 +125,7 @@ def sdks(session: nox.Session) -> None:
 
 @nox.session(name="agora-versions", default=False)
 def agora_versions(session: nox.Session) -> None:
-    """The same on other versions of that layer, with what changed in each: `nox -s agora-versions -- 2.4.9 newest`."""
+    """The same on other versions of that layer, by hand, and what changed: `nox -s agora-versions -- 2.4.9 newest`."""
     install(session, "test")
     session.install("pip")
     session.run("python", "tests/agora/versions.py", *session.posargs)

@@ -5,19 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import httpcore  # noqa: F401 - see below
-import httpx  # noqa: F401
-import numpy  # noqa: F401
 import pytest
-
-# A run in this process forgets the modules that it imported first, and not what was made of them: so they are here.
-import offhook.testing.audio  # noqa: F401
-import offhook_aiortc.transport  # noqa: F401
-import offhook_mockserver.testkit.artefacts
-import offhook_mockserver.testkit.making  # noqa: F401
-import offhook_sendblue.carrier
-import offhook_sendblue.exchange  # noqa: F401
-from offhook import Phone  # noqa: F401
+import tests.imported_first  # noqa: F401
 
 pytest_plugins = ["pytester"]
 

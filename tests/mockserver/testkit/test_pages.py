@@ -19,15 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-import numpy  # noqa: F401 - see below
 import pytest
 
-# A run in this process forgets the modules that it imported first, and not what was made of them: so they are here.
-import offhook.testing.audio  # noqa: F401
-import offhook_aiortc.transport  # noqa: F401
-import offhook_mockserver.testkit.artefacts
-import offhook_mockserver.testkit.making  # noqa: F401
-from offhook import Phone  # noqa: F401
 from offhook.errors import OffhookError
 from offhook.plugin import Plugins
 from offhook_mockserver.callees.builder import CalleeScript

@@ -16,9 +16,9 @@ describe('the voice application', { concurrency: true }, () => {
     await tenant.callee(NUMBER, 'answer', { listen: 'quiet' }, { say: 'hello.wav' }, { listen: 'tone:880' });
     assert.equal(await app(NUMBER).outcome(), 'connected');
     const call = await tenant.until(NUMBER, 'finished');
-    const verdict = await tenant.heard(call, 'contains', { clip: 'our-greeting.wav' });
-    // `about_time`: a part was heard, and a busy machine could be why the rest was not.
-    assert.ok(verdict.passed || verdict.about_time, verdict.explanation);
+    // On a busy machine this application may be late with a frame, so half of the clip is enough.
+    const verdict = await tenant.heard(call, 'contains', { clip: 'our-greeting.wav', at_least: 0.5 });
+    assert.ok(verdict.passed, verdict.explanation);
   });
 
   story('stops when it is spoken over', async ({ tenant, app }) => {

@@ -19,3 +19,12 @@ FACTOR: Final = max(1.0, PATIENCE_S / _USUAL_S)
 def busy() -> bool:
     """Whether so many programs want the processors that a program which is ready may wait longer than a frame lasts."""
     return os.getloadavg()[0] > 3 * (os.cpu_count() or 1)
+
+
+def cut_off(err: str) -> bool:
+    """Whether a command that was to end was ended by its own limit in seconds, where that says nothing about it.
+
+    Args:
+        err: what it wrote to standard error.
+    """
+    return busy() and err.endswith("; left it\n")

@@ -121,8 +121,12 @@ def test_not_finished_says_in_which_step_and_what_was_heard(offhook: MockHandle)
     with pytest.raises(NotFinished) as failed:
         callee.finished(timeout_s=10)
     first = failed.value.message.splitlines()[0]
-    assert first.startswith("finished(): the caller hung up ")
-    assert first.endswith(f" s after the answer, before {NUMBER} had done its script")
+    # On a busy machine it hangs up so late that it is said to have been silent.
+    assert re.fullmatch(
+        rf"finished\(\): (the caller hung up \S+ s after the answer, before {re.escape(NUMBER)} had done its script"
+        r"|the application did not reply to .*, and then the caller hung up \S+ s after the answer)",
+        first,
+    )
     assert "it waited in: step 2: listens until" in failed.value.message
     assert "not done: step 3: says tone:600,1" in failed.value.message
     assert re.search(r" 0\.\d\d  answered", failed.value.message)  # a busy machine notes it a little later

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from tests.patience import busy
 
 from offhook.errors import OffhookError
 from offhook.plugin import Plugins
@@ -123,8 +124,9 @@ def test_the_examples_pass(pytester: pytest.Pytester, page: str) -> None:
 def test_the_examples_in_real_time_pass(pytester: pytest.Pytester, page: str) -> None:
     found = examples(page)
     write(pytester.path, found.files | found.runs)
-    _, outcomes = run(pytester, sorted(found.slow))
-    assert outcomes.keys() <= {"passed", "void"}
+    result, outcomes = run(pytester, sorted(found.slow))
+    # A mock without the fixture has no void runs: on a busy machine, its phone may be refused for being late.
+    assert outcomes.keys() <= {"passed", "void"} or (busy() and "did not let us in within" in result.stdout.str())
     assert outcomes
 
 

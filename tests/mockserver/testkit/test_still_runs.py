@@ -117,7 +117,7 @@ async def asks_in_a_task() -> None:
         group.create_task(asks())
 
 
-@pytest.mark.parametrize("application", [Patient().waits, asks_a_function, asks, asks_in_a_task])
+@pytest.mark.parametrize("application", [lambda: Patient().waits(), asks_a_function, asks, asks_in_a_task])
 def test_an_application_that_asks_the_machines_clock_is_told_so(
     offhook: MockHandle, application: Callable[[], Coroutine[object, object, None]]
 ) -> None:

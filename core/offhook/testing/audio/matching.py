@@ -92,7 +92,8 @@ def find(recording: Floats, wanted: Floats) -> Place | None:
     first_at = min(place.at for place in good.values())
     near = {start: place for start, place in good.items() if place.at - first_at <= _BLOCK}
     # Periodic audio is found at every period around its place, as well or a little worse.
-    first = near.get(whole_start) or max(near.values(), key=lambda it: it.covered * it.correlation)
+    whole = None if whole_start is None else near.get(whole_start)
+    first = whole or max(near.values(), key=lambda it: it.covered * it.correlation)
     return Place(first.at - margin, first.correlation, first.gain_db, first.covered)
 
 

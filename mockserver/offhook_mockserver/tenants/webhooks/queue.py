@@ -155,7 +155,7 @@ class DeliveryQueue:
         self._tasks.add(task)
         try:
             if final:
-                delivery.problem = "its deadline has passed"
+                delivery.problem, delivery.late = "its deadline has passed", True
             else:
                 final = await self._attempted(delivery)
         finally:
@@ -178,13 +178,13 @@ class DeliveryQueue:
     async def _attempted(self, delivery: Delivery) -> bool:
         """Post it once; returns whether another attempt would fail likewise."""
         delivery.attempts += 1
-        delivery.status, delivery.problem = None, ""
+        delivery.status, delivery.problem, delivery.late = None, "", False
         limit_s = self._settings().webhook_timeout_s
         try:
             async with asyncio.timeout(limit_s):
                 delivery.status = await self._post(delivery)
         except TimeoutError:
-            delivery.problem = f"no answer within {limit_s:g} s"
+            delivery.problem, delivery.late = f"no answer within {limit_s:g} s", True
         except NotDelivered as error:
             delivery.problem = error.problem
             return error.final

@@ -138,7 +138,7 @@ def test_a_receiver_behind_a_socket_needs_nothing_else_in_real_time() -> None:
 @pytest.mark.parametrize(
     ("app", "problem"),
     [
-        (App(500), "the answer was 500"),
+        (App(500), "the answer was 500: okokok"),
         (broken, "the answer was 500"),
         (silent, "RemoteProtocolError: server disconnected without sending an answer"),
     ],
@@ -174,7 +174,7 @@ def test_a_wait_in_vain_shows_what_was_sent() -> None:
         assert first.startswith("0 of 1 webhooks with type 'inbound_call', where {'from_number': '+14155550101'} were")
         waits = "is waiting (the fault late_webhooks happened to it)"
         assert late == f"  webhook inbound_call wh_1 to https://app.example/hooks {waits}"
-        assert dead.endswith("wh_2 to https://app.example/hooks is dead after 3 attempts: the answer was 500")
+        assert dead.endswith("wh_2 to https://app.example/hooks is dead after 3 attempts: the answer was 500: okokok")
 
 
 @pytest.mark.parametrize("timeout_s", [60, 3_600])

@@ -12,6 +12,7 @@ import pytest
 from offhook.errors import ConfigError
 from offhook_mockserver.server import NotSeen
 from offhook_mockserver.testkit import MockOptions, mock
+from offhook_mockserver.testkit.story import timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,6 +159,11 @@ def test_in_virtual_time_nothing_goes_over_the_network() -> None:
         dead = offhook_mock.webhooks.wait_for(state="dead")
         assert dead.attempts == 1
         assert "deliver_to(app, 'http://127.0.0.1:9/')" in dead.problem
+        (entry,) = offhook_mock.journal.search(kind="webhook")
+        (line,) = (line for line in timeline([entry]) if line.kind == "webhook")
+        for shown in (str(entry), line.line):
+            assert dead.problem in shown
+            assert shown.endswith("it is a dead letter after 1 attempt")
 
 
 def test_a_wait_in_vain_shows_what_was_sent() -> None:

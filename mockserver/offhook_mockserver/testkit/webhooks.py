@@ -200,8 +200,9 @@ class WebhooksHandle:
             async with asyncio.timeout(limit_s):
                 while missing():
                     await self._scene.changes.until(lambda: not missing() or hopeless())
+                    soon = asyncio.timeout(_SOON_S)
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(_SOON_S) as soon:
+                        async with soon:
                             await self._scene.changes.until(lambda: not hopeless())
                     if soon.expired():
                         break

@@ -185,13 +185,13 @@ def cut(text: str) -> str:
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 
-def shortened(sentence: str) -> str:
-    """The beginning and the end of a sentence, as one line: only its middle is left out, and only of a long one."""
+def shortened(sentence: str, most: int = _MOST_SENTENCE) -> str:
+    """The beginning and the end of a sentence, as one line: only its middle is left out, if it has more characters."""
     text = printable(sentence)
-    if len(text) <= _MOST_SENTENCE:
+    if len(text) <= most:
         return text
-    end = _MOST_SENTENCE // 3
-    return f"{text[: _MOST_SENTENCE - end - 1]}…{text[-end:]}"
+    end = most // 3
+    return f"{text[: most - end - 1]}…{text[-end:]}"
 
 
 def clean_text(text: str) -> str:

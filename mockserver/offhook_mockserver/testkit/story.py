@@ -22,6 +22,8 @@ _NOT_SHOWN: Final = frozenset({EntryKind.REQUEST})
 _ANSWERED: Final = MomentCode.ANSWERED.value
 #: The kind of a line that a phone of the application wrote down.
 CALLER: Final = "caller"
+#: How much of a line is shown.
+_CHARACTERS: Final = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class TimelineLine:
         """The line for people."""
         answered = "" if self.answered_s is None else f"[{self.answered_s:.3f}]"
         call = f"call {self.call}" if self.call else ""
-        return f"{self.at_s:9.3f} {answered:>10} {call:<7} {shortened(self.text)}"
+        return f"{self.at_s:9.3f} {answered:>10} {call:<7} {shortened(self.text, _CHARACTERS)}"
 
 
 def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> list[TimelineLine]:

@@ -252,7 +252,9 @@ def test_sound_after() -> None:
 
 def test_a_moment_that_never_came() -> None:
     for verdict in (Heard(GOOD).silence_after(None, within_ms=200), Heard(GOOD).sound_after(None, within_ms=200)):
-        explained(verdict, False, "after(None, ", "at_s is None: what it stands for did not happen", "its history shows that")
+        explained(
+            verdict, False, "after(None, ", "at_s is None: what it stands for did not happen", "its history shows that"
+        )
         assert "200 ms after it" in verdict.explanation
     ended = Heard(GOOD, ended="the caller hung up 0.28 s after the answer").sound_after(None, within_ms=200)
     explained(ended, False, "did not happen before the end of the call: the caller hung up 0.28 s after the answer")

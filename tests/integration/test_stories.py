@@ -27,7 +27,7 @@ BROKEN = {
         ("call.clear()  #", 'call.clear(), call.play(again), await call.hang_up(after="playout")  #'),
         [
             "E *assert <no: at_s is None: *",
-            "  look at:  whether the callee reached that step of its script (callee.history)*",
+            "  look at:  whether the callee reached that step of its script (its history shows that)*",
             "*callee says greeting.wav*",
             "*caller hung up",
         ],

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from offhook_mockserver.tenants.fault_register import CallLimits, ExchangeLimits, RequestLimits
 from offhook_mockserver.testkit.journal import Search
-from offhook_mockserver.testkit.webhooks import WebhookSearch
+from offhook_mockserver.testkit.webhook_search import WebhookSearch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

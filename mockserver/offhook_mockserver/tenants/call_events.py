@@ -32,6 +32,13 @@ _NOT_ANSWERED: Final = "not_answered"
 _VOICEMAIL: Final = "voicemail"
 #: Further values, which only a setting allows.
 _REASONS: Final[Mapping[CalleeEnd, str]] = {CalleeEnd.DECLINED: "declined", CalleeEnd.BUSY: "busy"}
+#: What a test that looks for such a value needs to know.
+CALL_LOG_HINT: Final = "TenantSettings(call_log_reasons=True) makes the mock say declined or busy: assumed"
+
+
+def has_reason(disposition: object) -> bool:
+    """Whether only a setting allows this value of `disposition`."""
+    return disposition in _REASONS.values()
 
 
 def call_ended(tenant: Tenant, call: MockCall) -> None:
@@ -41,7 +48,7 @@ def call_ended(tenant: Tenant, call: MockCall) -> None:
         event = _call_log(tenant, call)
         tenant.journal.add(
             EntryKind.CALL_LOG,
-            f"call_log: {event['disposition']}",
+            _entry_text(call, event["disposition"]),
             channel=call.channel,
             number=call.to,
             fields=event,
@@ -94,6 +101,13 @@ def _call_completed(tenant: Tenant, call: MockCall) -> dict[str, Json]:
         "recording_url": None,
         "transcript": None,
     }
+
+
+def _entry_text(call: MockCall, disposition: Json) -> str:
+    text = f"call_log: {disposition}"
+    if call.end in _REASONS and disposition == _NOT_ANSWERED:
+        text += f", though the {call.end.text} ({CALL_LOG_HINT})"
+    return text
 
 
 def _disposition(tenant: Tenant, call: MockCall) -> str:

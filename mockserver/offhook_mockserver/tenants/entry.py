@@ -36,8 +36,10 @@ _VALUE_BYTES: Final = 60
 _LAST_WALL_S: Final = 253_402_300_799
 #: What each value in the fields takes of `MOST_FIELDS`, so that many short ones take no longer to copy than a long one.
 _VALUE_COST: Final = 10
-#: Characters of a text that reports show.
+#: Characters of a value that reports show.
 _SHOWN: Final = 100
+#: Characters of a sentence that reports show. What to do about it stands at its end.
+_MOST_SENTENCE: Final = 360
 #: Values under these names may be secrets that are not registered as such. A hash of one is not.
 _SECRET_NAME: Final = re.compile(r"token|secret|passw|authori[sz]ation|cookie|credential|api.?key", re.IGNORECASE)
 _HASH: Final = "_hash"
@@ -108,7 +110,7 @@ class Entry:
     def __str__(self) -> str:
         code = self.fields.get("code") or self.fields.get("event")
         about = f"{self.kind.value} {cut(code)}" if isinstance(code, str) else self.kind.value
-        return f"#{self.index} {self.at_s:.3f} s {about}: {cut(self.text)}"
+        return f"#{self.index} {self.at_s:.3f} s {about}: {shortened(self.text)}"
 
     def to_json(self) -> dict[str, Json]:
         """The entry as an object of JSON."""
@@ -181,6 +183,15 @@ def cut(text: str) -> str:
     """The beginning of a text, as one line."""
     text = printable(text)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+
+
+def shortened(sentence: str, most: int = _MOST_SENTENCE) -> str:
+    """The beginning and the end of a sentence, as one line: only its middle is left out, if it has more characters."""
+    text = printable(sentence)
+    if len(text) <= most:
+        return text
+    end = most // 3
+    return f"{text[: most - end - 1]}…{text[-end:]}"
 
 
 def clean_text(text: str) -> str:

@@ -35,9 +35,17 @@ _MOST_WAITERS: Final = 1_000
 
 
 class NotSeen(WaitTimeout):
-    """No entry of the journal, or too few, matched in time. The message shows the nearest and what each missed."""
+    """No entry of the journal, or too few, matched in time. The message shows the nearest and what each missed.
+
+    Attributes:
+        about_time: whether a busy machine could have caused it; not if a receiver refused the webhook of a wait.
+    """
 
     code: ClassVar[str] = "not_seen"
+
+    def __init__(self, message: str, *, about_time: bool = True) -> None:
+        super().__init__(message)
+        self.about_time: bool = about_time
 
 
 class Journal:

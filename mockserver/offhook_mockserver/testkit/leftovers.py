@@ -8,7 +8,7 @@ from offhook_mockserver.callees.steps.answering import NeverAnswer
 from offhook_mockserver.tenants.entry import EntryKind
 from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover
 from offhook_mockserver.testkit.shown_number import shown_as, shown_beside
-from offhook_mockserver.testkit.webhooks import described
+from offhook_mockserver.testkit.webhook_search import described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from offhook.wording import printable
 from offhook_mockserver.callees.moments import MomentCode
-from offhook_mockserver.tenants.entry import EntryKind
+from offhook_mockserver.tenants.entry import EntryKind, shortened
 from offhook_mockserver.testkit.causes import places
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ class TimelineLine:
         """The line for people."""
         answered = "" if self.answered_s is None else f"[{self.answered_s:.3f}]"
         call = f"call {self.call}" if self.call else ""
-        return f"{self.at_s:9.3f} {answered:>10} {call:<7} {_cut(printable(self.text))}"
+        return f"{self.at_s:9.3f} {answered:>10} {call:<7} {shortened(self.text, _CHARACTERS)}"
 
 
 def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> list[TimelineLine]:
@@ -115,7 +114,3 @@ def timeline(entries: Sequence[Entry], callers: Iterable[CallerCall] = ()) -> li
         merged += sorted(of_phone, key=lambda line: line.at_s)
         merged += lines[place : place + 1]
     return merged
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _CHARACTERS else f"{text[: _CHARACTERS - 1]}…"

@@ -9,6 +9,7 @@ import httpx
 
 from offhook.wording import describe
 from offhook_mockserver.server.asgi_transport import AsgiTransport
+from offhook_mockserver.tenants.webhooks.post_answer import KeptBody, PostAnswer
 from offhook_mockserver.tenants.webhooks.targets import NotDelivered
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class WebhookApp:
         self._transport = AsgiTransport(app)
         self._loop = loop
 
-    async def __call__(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> int:
-        """Post `body`, and return the HTTP status of the answer.
+    async def __call__(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> PostAnswer:
+        """Post `body`, and return the answer.
 
         Raises:
             NotDelivered: there was no answer.
@@ -55,21 +56,22 @@ class WebhookApp:
             raise NotDelivered("the event loop of its application is closed", final=True) from None
         return await asyncio.wrap_future(future)
 
-    async def _posted(self, request: httpx.Request) -> int:
+    async def _posted(self, request: httpx.Request) -> PostAnswer:
         try:
             answer = await self._transport.handle_async_request(request)
-            read = 0
+            read, kept = 0, KeptBody()
             async for part in answer.aiter_raw():
                 read += len(part)
+                kept.add(part)
                 if read > _MOST_ANSWER_BYTES:
                     break
             await answer.aclose()
         except httpx.HTTPError as error:
             raise NotDelivered(describe(error)) from None
-        return answer.status_code
+        return PostAnswer(answer.status_code, bytes(kept), answer.headers.get("location", ""))
 
 
-async def refuse_network(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> int:
+async def refuse_network(url: str, headers: Sequence[tuple[str, str]], body: bytes) -> PostAnswer:
     """What posts webhooks in virtual time: nothing leaves the process.
 
     Raises:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, TypedDict, Unpack, cast
+import contextlib
+from typing import TYPE_CHECKING, Final, Unpack
 
 from offhook.arguments import (
-    check_choice,
     check_function,
     check_seconds,
     check_several,
@@ -16,20 +15,19 @@ from offhook.arguments import (
     corrects_arguments,
     wrong,
 )
-from offhook.errors import ConfigError
 from offhook.interfaces import e164
-from offhook.wording import nearest_name, no_attribute, quoted
+from offhook.wording import no_attribute
 from offhook_mockserver.tenants import call_events
-from offhook_mockserver.tenants.entry import clean
 from offhook_mockserver.tenants.journal import NotSeen
 from offhook_mockserver.tenants.webhook_types import check_webhook_type
-from offhook_mockserver.tenants.webhooks.delivery import Delivery, DeliveryState, attempts
+from offhook_mockserver.tenants.webhooks.delivery import Delivery, DeliveryState
 from offhook_mockserver.tenants.webhooks.hooks import Hook, webhook_secret
 from offhook_mockserver.tenants.webhooks.targets import NotDelivered, target_of
 from offhook_mockserver.testkit.webhook_app import WebhookApp
+from offhook_mockserver.testkit.webhook_search import WebhookCriteria, described
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from starlette.types import ASGIApp
 
@@ -37,30 +35,17 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.entry import Json
     from offhook_mockserver.tenants.webhook_types import WebhookType
     from offhook_mockserver.testkit.scene import Scene
+    from offhook_mockserver.testkit.webhook_search import WebhookSearch
 
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
 
 #: Deliveries that the message about a wait in vain shows.
 _MOST_SHOWN: Final = 5
-
-
-class WebhookSearch(TypedDict, total=False):
-    """What a delivery must fulfil; all of it.
-
-    Attributes:
-        type: the type of its event.
-        url: the URL that it is posted to.
-        about: what the event is about, for example the channel of a call.
-        state: what has become of it; by default, it was delivered. None for anything.
-        where: fields of its event, or a function that is called with the event and returns whether it counts.
-    """
-
-    type: WebhookType | str | None
-    url: str | None
-    about: str | None
-    state: DeliveryState | str | None
-    where: Mapping[str, Json] | Callable[[Mapping[str, Json]], object] | None
+#: For how long a wait goes on, in seconds, after what it waits for was given up: a test may send it once more.
+_SOON_S: Final = 2.0
+#: What is never attempted again. What a fault has lost is not among them: the test wants that, and may want more.
+_GIVEN_UP: Final = frozenset({DeliveryState.DEAD, DeliveryState.DROPPED})
 
 
 @corrects_arguments()
@@ -173,105 +158,96 @@ class WebhooksHandle:
     def wait_for(self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[WebhookSearch]) -> Delivery:
         """Wait until webhooks were delivered, and return the last of these. Earlier deliveries already count.
 
+        It ends early, 2 s after what it waits for has become a dead letter or was dropped, if no call goes on.
+
         Args:
             timeout_s: how long to wait, in seconds; None for the limit of `MockOptions`.
             count: how many must match.
             search: what they must fulfil, for example ``type="call_log"``.
 
         Raises:
-            NotSeen: fewer matched in time; the message shows the latest deliveries.
+            NotSeen: fewer matched in time, or can still match; the message shows the latest deliveries, and why.
             CallStateError: an event loop runs on this thread; use `await_for`.
             ConfigError: an argument is of the wrong type.
         """
-        limit_s, matches = self._checked(timeout_s, count, search)
-        found = self._scene.bridge.wait("offhook_mock.webhooks.wait_for", lambda: self._until(limit_s, count, matches))
-        return self._seen(found, limit_s, count, search)
+        limit_s, criteria = self._checked(timeout_s, count, search)
+        found = self._scene.bridge.wait("offhook_mock.webhooks.wait_for", lambda: self._until(limit_s, count, criteria))
+        return self._seen(found, limit_s, count, criteria)
 
     async def await_for(
         self, timeout_s: float | None = None, *, count: int = 1, **search: Unpack[WebhookSearch]
     ) -> Delivery:
         """As `wait_for`, for coroutines."""
-        limit_s, matches = self._checked(timeout_s, count, search)
-        found = await self._scene.bridge.awaited(lambda: self._until(limit_s, count, matches))
-        return self._seen(found, limit_s, count, search)
+        limit_s, criteria = self._checked(timeout_s, count, search)
+        found = await self._scene.bridge.awaited(lambda: self._until(limit_s, count, criteria))
+        return self._seen(found, limit_s, count, criteria)
 
-    async def _until(self, limit_s: float, count: int, matches: Callable[[Delivery], bool]) -> list[Delivery]:
+    async def _until(self, limit_s: float, count: int, criteria: WebhookCriteria) -> list[Delivery]:
+        """The deliveries that match, after a wait that ends early if those that are missing were given up."""
+
         def found() -> list[Delivery]:
-            return [delivery for delivery in self._webhooks.deliveries if matches(delivery)]
+            return [delivery for delivery in self._webhooks.deliveries if criteria.matches(delivery)]
+
+        def missing() -> bool:
+            return len(found()) < count
+
+        def hopeless() -> bool:
+            given_up = len(self._given_up(criteria))
+            to_come = [each for each in self._webhooks.waiting if criteria.is_about(each)]
+            return not self._scene.tenant.calls and not to_come and 0 < count - len(found()) <= given_up
 
         try:
             async with asyncio.timeout(limit_s):
-                await self._scene.changes.until(lambda: len(found()) >= count)
+                while missing():
+                    await self._scene.changes.until(lambda: not missing() or hopeless())
+                    soon = asyncio.timeout(_SOON_S)
+                    with contextlib.suppress(TimeoutError):
+                        async with soon:
+                            await self._scene.changes.until(lambda: not hopeless())
+                    if soon.expired():
+                        break
         except TimeoutError:
             pass
         return found()
 
-    def _checked(
-        self, timeout_s: float | None, count: int, search: WebhookSearch
-    ) -> tuple[float, Callable[[Delivery], bool]]:
+    def _given_up(self, criteria: WebhookCriteria) -> list[Delivery]:
+        """What a test waits for, and what will not be delivered."""
+        if criteria.state is not DeliveryState.DELIVERED:
+            return []
+        replayed = {delivery.replay_of for delivery in self._webhooks.deliveries}
+        return [
+            delivery
+            for delivery in self._webhooks.deliveries
+            if delivery.state in _GIVEN_UP and delivery.id not in replayed and criteria.is_about(delivery)
+        ]
+
+    def _checked(self, timeout_s: float | None, count: int, search: WebhookSearch) -> tuple[float, WebhookCriteria]:
         """Check the arguments of a wait here, where the test's line is the last of the traceback."""
         check_whole(count, "count", least=1)
         limit_s = self._scene.options.timeout_s
         if timeout_s is not None:
             limit_s = check_seconds(timeout_s, "timeout_s", zero=True)
-        return limit_s, _matcher(search)
+        return limit_s, WebhookCriteria(search)
 
-    def _seen(self, found: list[Delivery], limit_s: float, count: int, search: WebhookSearch) -> Delivery:
+    def _seen(self, found: list[Delivery], limit_s: float, count: int, criteria: WebhookCriteria) -> Delivery:
         if len(found) >= count:
             return found[count - 1]
-        wanted = ", ".join(f"{name} {value!r}" for name, value in search.items())
-        lines = [
-            f"{len(found)} of {count} webhooks{f' with {wanted}' if wanted else ''} were delivered within {limit_s:g} s"
-        ]
+        given_up = self._scene.bridge.call(lambda: self._given_up(criteria))
+        wanted = f"{len(found)} of {count} webhooks{f' with {criteria}' if str(criteria) else ''} were delivered"
+        if len(found) + len(given_up) >= count:
+            lines = [f"{wanted}, and the mock makes no further attempts"]
+        else:
+            lines = [f"{wanted} within {limit_s:g} s"]
         latest = self.deliveries[-_MOST_SHOWN:]
+        latest = (*(delivery for delivery in given_up[-_MOST_SHOWN:] if delivery not in latest), *latest)
         if latest:
             lines[0] += ". The latest deliveries:"
-            lines += [f"  {described(delivery)}" for delivery in latest]
+            for delivery in latest:
+                missed = criteria.missed(delivery)
+                lines += [f"  {described(delivery)}", *([f"    but {' and '.join(missed)}"] if missed else ())]
         else:
             lines[0] += ". No event was sent: webhooks get only events of their type, from when they are registered"
-        raise NotSeen("\n".join(lines))
-
-
-def described(delivery: Delivery) -> str:
-    """A delivery and what has become of it, in words."""
-    after = f" after {attempts(delivery.attempts)}" if delivery.attempts else ""
-    why = f": {delivery.problem}" if delivery.problem else ""
-    fault = f" (the fault {delivery.by_fault} happened to it)" if delivery.by_fault else ""
-    return f"{delivery} is {delivery.state}{after}{fault}{why}"
-
-
-def _matcher(search: WebhookSearch) -> Callable[[Delivery], bool]:
-    for name in search:
-        if name not in WebhookSearch.__annotations__:
-            near = nearest_name(name, WebhookSearch.__annotations__)
-            raise ConfigError(f"{quoted(name)} is not a criterion{near}: write where={{...}} to look for a field")
-    type, state, where = search.get("type"), search.get("state", DeliveryState.DELIVERED), search.get("where")
-    type = None if type is None else check_webhook_type(type)
-    state = None if state is None else check_choice(state, "state", DeliveryState)
-    if callable(where):
-        check_function(where, "where", ("an event",))
-    elif where is not None:
-        _check_fields(where)
-    wanted = {"type": type, "state": state}
-    for name in ("url", "about"):
-        value = search.get(name)
-        wanted[name] = None if value is None else check_text(value, name)  # type: ignore[assignment]
-
-    def matches(delivery: Delivery) -> bool:
-        if any(value is not None and getattr(delivery, name) != value for name, value in wanted.items()):
-            return False
-        if where is None or callable(where):
-            return where is None or bool(where(delivery.event))
-        event = delivery.event
-        return all(name in event and event[name] == value for name, value in where.items())
-
-    return matches
-
-
-def _check_fields(given: object) -> None:
-    if not isinstance(given, Mapping):
-        raise wrong("where", "fields with their values, or a function that can be called with an event", given)
-    clean(cast("Mapping[str, Json]", given))  # which checks names and values
+        raise NotSeen("\n".join(lines), about_time=all(delivery.late for delivery in given_up))
 
 
 def _check_url(given: object) -> str:

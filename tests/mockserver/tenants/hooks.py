@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from offhook_mockserver.tenants.webhooks.hooks import Hook
+from offhook_mockserver.tenants.webhooks.post_answer import PostAnswer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Sequence
@@ -89,13 +90,13 @@ class Posts:
         self.posted: list[tuple[str, dict[str, Any]]] = []
         self.hold: dict[str, asyncio.Event] = {}
 
-    async def __call__(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> int:
+    async def __call__(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> PostAnswer:
         event = json.loads(body)
         self.headers.append(dict(headers))
         self.posted.append((url, event))
         if url in self.hold:
             await self.hold[url].wait()
-        return self._answer(url, event)
+        return PostAnswer(self._answer(url, event))
 
     @property
     def events(self) -> list[dict[str, Any]]:

@@ -59,17 +59,22 @@ def test_the_event_is_written_if_the_settings_say_so(wanted: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "reasons", "disposition"),
+    ("step", "reasons", "disposition", "though"),
     [
-        (Decline(), False, "not_answered"),
-        (Decline(), True, "declined"),
-        (Busy(), False, "not_answered"),
-        (Busy(), True, "busy"),
+        (Decline(), False, "not_answered", ", though the callee declined"),
+        (Decline(), True, "declined", ""),
+        (Busy(), False, "not_answered", ", though the callee is busy"),
+        (Busy(), True, "busy", ""),
+        (Ring(1), False, "not_answered", ""),
     ],
 )
-def test_a_call_that_was_not_answered_is_logged_as_such(step: Step, reasons: bool, disposition: str) -> None:
+def test_a_call_that_was_not_answered_is_logged_as_such(
+    step: Step, reasons: bool, disposition: str, though: str
+) -> None:
     async def test(mock: InProcessMock) -> None:
         entry = await logged(mock, answered=False)
+        hint = " (TenantSettings(call_log_reasons=True) makes the mock say declined or busy: assumed)"
+        assert entry.text == f"call_log: {disposition}" + (though + hint if though else "")
         assert (entry.fields["disposition"], entry.fields["date_answered"]) == (disposition, None)
         assert entry.fields["duration"] == 0
 

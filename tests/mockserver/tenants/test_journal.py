@@ -127,6 +127,19 @@ def test_texts_fields_and_their_depth_have_limits() -> None:
     with_journal(test)
 
 
+def test_a_line_shows_the_end_of_a_sentence_which_says_what_to_do() -> None:
+    async def test(journal: Journal) -> None:
+        reason = "webhook call_log wh_1 to http://127.0.0.1:9/hooks: " + "w" * 240 + ", so pass the application"
+        assert str(journal.add(EntryKind.WEBHOOK, reason)) == f"#0 0.000 s webhook: {reason}"
+        line = str(journal.add(EntryKind.WEBHOOK, reason.replace("w" * 240, "w" * 800)))
+        assert line.startswith("#1 0.000 s webhook: webhook call_log wh_1 to http://127.0.0.1:9/hooks: www")
+        assert line.endswith("www, so pass the application")
+        assert "www…www" in line
+        assert len(line) < 400
+
+    with_journal(test)
+
+
 def test_a_secret_is_found_also_where_the_text_is_cut() -> None:
     secret = Secret("a-very-secret-value")
 

@@ -94,7 +94,16 @@ def test_a_signature_is_a_setting() -> None:
     ("answer", "problem"),
     [
         (b"HTTP/1.1 500 Broken\r\ncontent-length: 0\r\n\r\n", "the answer was 500"),
-        (b"HTTP/1.1 302 Away\r\nlocation: http://example.org/\r\ncontent-length: 0\r\n\r\n", "the answer was 302"),
+        (
+            b"HTTP/1.1 401 No\r\ncontent-type: application/json\r\ncontent-length: 22\r\n\r\n"
+            + b'{"error":\n\x1b "expired"}',
+            r'the answer was 401: {"error": \x1b "expired"}',
+        ),
+        (
+            b"HTTP/1.1 302 Away\r\nlocation: http://u:p@example.org/a?key=1\r\ncontent-length: 0\r\n\r\n",
+            "the answer was 302, a redirect to http://example.org/a?…, and redirects are not followed: register the "
+            "URL that it points to",
+        ),
         (b"nonsense\r\n\r\n", "the answer is not one of HTTP"),
         (b"", "the connection was closed before an answer"),
         (b"HTTP/1.1 200", "the connection was closed in the answer"),

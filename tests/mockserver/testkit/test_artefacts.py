@@ -234,12 +234,15 @@ def test_a_report_says_why_it_lacks_what_the_phones_wrote_down() -> None:
     assert says in failure_report(evidence(callers_problem="no such disk."), None).splitlines()
 
 
-def test_a_long_timeline_is_shortened_in_the_middle_and_a_long_line_at_its_end() -> None:
-    entries = [entry(index, index, EntryKind.CALLEE, f"moment {index} {'x' * 300}") for index in range(100)]
+def test_a_long_timeline_and_a_long_line_are_shortened_in_the_middle() -> None:
+    entries = [entry(index, index, EntryKind.CALLEE, f"moment {index} {'x' * 300} end") for index in range(100)]
     lines = failure_report(evidence(entries=entries), None).splitlines()
     assert any(line.strip() == "… 52 more, in timeline.txt" for line in lines)
-    assert max(map(len, lines)) < 200
-    assert sum("call 1 " in line for line in lines) == 48
+    assert max(map(len, lines)) < 420  # entries of the journal
+    of_calls = [line for line in lines if "call 1 " in line]
+    assert len(of_calls) == 48
+    assert max(map(len, of_calls)) < 200
+    assert all(" moment " in line and "x…x" in line and line.endswith("x end") for line in of_calls)
 
 
 def test_the_folder_holds_each_file_for_its_owner_alone(tmp_path: Path) -> None:

@@ -110,6 +110,16 @@ def run(pytester: pytest.Pytester, names: Iterable[str]) -> tuple[pytest.RunResu
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_a_page_names_where_the_application_of_its_examples_is(page: str) -> None:
+    found = examples(page)
+    text = (DOCS / page).read_text(encoding="utf-8")
+    blocks = "\n".join([*found.runs.values(), *found.fails.values(), *found.files.values()])
+    if APP not in found.files and f"from {APP.removesuffix('.py')} import" in blocks:
+        before = text[: text.index("```")]
+        assert f"]({FIRST}): put its `{APP}` and `greeting.wav`\nbeside them." in before
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_the_examples_pass(pytester: pytest.Pytester, page: str) -> None:
     found = examples(page)
     names = sorted(found.runs.keys() - found.slow)

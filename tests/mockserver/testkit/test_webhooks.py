@@ -12,6 +12,7 @@ import pytest
 from offhook.errors import ConfigError
 from offhook_mockserver.server import NotSeen
 from offhook_mockserver.testkit import MockOptions, mock
+from offhook_mockserver.testkit.story import timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,20 +33,21 @@ class App:
     Attributes:
         events: what it received.
         loops: the loops that it ran on.
+        status: what it answers.
     """
 
     def __init__(self, status: int = 204, body: bytes = b"ok") -> None:
         self.events: list[dict[str, Any]] = []
         self.headers: list[dict[bytes, bytes]] = []
         self.loops: set[asyncio.AbstractEventLoop] = set()
-        self._status = status
+        self.status = status
         self._body = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.loops.add(asyncio.get_running_loop())
         self.headers.append(dict(scope["headers"]))
         self.events.append(json.loads((await receive())["body"]))
-        await send({"type": "http.response.start", "status": self._status, "headers": []})
+        await send({"type": "http.response.start", "status": self.status, "headers": []})
         for _ in range(3):
             await send({"type": "http.response.body", "body": self._body, "more_body": True})
         await send({"type": "http.response.body"})
@@ -137,7 +139,7 @@ def test_a_receiver_behind_a_socket_needs_nothing_else_in_real_time() -> None:
 @pytest.mark.parametrize(
     ("app", "problem"),
     [
-        (App(500), "the answer was 500"),
+        (App(500), "the answer was 500: okokok"),
         (broken, "the answer was 500"),
         (silent, "RemoteProtocolError: server disconnected without sending an answer"),
     ],
@@ -157,6 +159,11 @@ def test_in_virtual_time_nothing_goes_over_the_network() -> None:
         dead = offhook_mock.webhooks.wait_for(state="dead")
         assert dead.attempts == 1
         assert "deliver_to(app, 'http://127.0.0.1:9/')" in dead.problem
+        (entry,) = offhook_mock.journal.search(kind="webhook")
+        (line,) = (line for line in timeline([entry]) if line.kind == "webhook")
+        assert dead.problem in str(entry)
+        for shown in (str(entry), line.line):
+            assert shown.endswith("offhook_virtual; it is a dead letter after 1 attempt")
 
 
 def test_a_wait_in_vain_shows_what_was_sent() -> None:
@@ -173,7 +180,86 @@ def test_a_wait_in_vain_shows_what_was_sent() -> None:
         assert first.startswith("0 of 1 webhooks with type 'inbound_call', where {'from_number': '+14155550101'} were")
         waits = "is waiting (the fault late_webhooks happened to it)"
         assert late == f"  webhook inbound_call wh_1 to https://app.example/hooks {waits}"
-        assert dead.endswith("wh_2 to https://app.example/hooks is dead after 3 attempts: the answer was 500")
+        assert dead.endswith("wh_2 to https://app.example/hooks is dead after 3 attempts: the answer was 500: okokok")
+
+
+@pytest.mark.parametrize("timeout_s", [60, 3_600])
+def test_a_wait_ends_when_nothing_can_be_delivered_any_more(timeout_s: float) -> None:
+    with mock(virtual=True) as offhook_mock:
+        webhooks = ready(offhook_mock, App(401))
+        webhooks.inbound_call(NUMBER)
+        began_s = offhook_mock.tenant.clock.monotonic_s()
+        with pytest.raises(NotSeen, match="0 of 1 webhooks were delivered, and the mock makes no further") as caught:
+            webhooks.wait_for(timeout_s)
+        assert "is dead after 3 attempts: the answer was 401" in str(caught.value)
+        assert not caught.value.about_time
+        assert offhook_mock.tenant.clock.monotonic_s() - began_s < 30
+        # As soon after a host that is not listed, and for coroutines.
+        offhook_mock.webhooks.register("http://192.0.2.1/", type="call_log")
+        webhooks.send("call_log", {"n": 1})
+        with pytest.raises(NotSeen, match="no further attempts"):
+            offhook_mock.run(webhooks.await_for(timeout_s, type="call_log", where={"n": 1}))
+        assert offhook_mock.tenant.clock.monotonic_s() - began_s < 33
+
+
+def test_a_wait_goes_on_while_something_may_come() -> None:
+    app = App(500)
+    with mock(virtual=True, options=MockOptions(timeout_s=100)) as offhook_mock:
+        webhooks = ready(offhook_mock, app)
+        webhooks.inbound_call(NUMBER)
+        dead = webhooks.wait_for(state="dead")
+
+        async def replay() -> None:
+            await asyncio.sleep(1)
+            app.status = 204
+            webhooks.replay(dead)
+
+        offhook_mock.start(replay())
+        assert webhooks.wait_for().replay_of == dead.id
+        with offhook_mock.faults.late_webhooks(by_s=40, times=1):
+            (late,) = webhooks.inbound_call(NUMBER)
+        assert webhooks.wait_for(count=2) is late
+        app.status = 500
+        webhooks.inbound_call(NUMBER)
+        with pytest.raises(NotSeen, match=r"2 of 4 webhooks were delivered within 10 s"):
+            webhooks.wait_for(10, count=4)
+
+
+def test_a_receiver_that_is_too_slow_is_one_of_time() -> None:
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(100)
+
+    with mock(virtual=True) as offhook_mock:
+        webhooks = ready(offhook_mock, slow)
+        webhooks.inbound_call(NUMBER)
+        with pytest.raises(NotSeen, match="no further attempts") as caught:
+            webhooks.wait_for(100)
+        assert caught.value.about_time
+
+
+def test_a_wait_in_vain_says_what_a_delivery_has_instead() -> None:
+    def is_long(event: object) -> bool:
+        return False
+
+    with mock(virtual=True, options=MockOptions(timeout_s=5)) as offhook_mock:
+        webhooks = ready(offhook_mock, App())
+        offhook_mock.webhooks.register(URL, type="call_log")
+        (sent,) = webhooks.send("call_log", {"disposition": "not_answered", "n": 1})
+
+        def why(**search: Any) -> str:
+            with pytest.raises(NotSeen) as caught:
+                webhooks.wait_for(**search)
+            _, shown, *missed = str(caught.value).splitlines()
+            assert "is delivered after 1 attempt" in shown
+            return "\n".join(missed)
+
+        assert why(where={"disposition": "connected"}) == "    but its field disposition is 'not_answered'"
+        hint = "TenantSettings(call_log_reasons=True) makes the mock say declined or busy: assumed"
+        assert why(where={"disposition": "declined"}) == f"    but its field disposition is 'not_answered' ({hint})"
+        assert why(where={"dispositon": "x"}).startswith("    but its event has no field 'dispositon'; did you mean")
+        assert why(where=is_long) == "    but is_long returned a false value"
+        both = why(about="ch", url="http://other/")
+        assert both == f"    but its url is {URL!r} and its about is {sent.about!r}"
 
 
 @pytest.mark.parametrize(

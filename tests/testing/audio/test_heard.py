@@ -52,6 +52,31 @@ def test_starts_with() -> None:
     assert Heard(barely).starts_with(GREETING), "half a second is enough"
 
 
+@pytest.mark.parametrize("seconds", [0.5, 2.0])
+@pytest.mark.parametrize("hz", [300, 350, 440, 620, 1000, 1234])
+@pytest.mark.parametrize("carried", [lambda clip: clip, through_opus])
+def test_a_tone_begins_where_its_sound_does(hz: int, seconds: float, carried: Callable[[Clip], Clip]) -> None:
+    for before_s in (0.0, 0.04, 0.31):
+        heard = Heard(carried(in_turn(silence(before_s), tone(hz, seconds), silence(0.5))))
+        first_s = heard.first_audio_s
+        assert first_s is not None
+        explained(heard.starts_with(tone(hz, seconds), within_ms=400), True)
+        explained(heard.contains(tone(hz, seconds)), True)
+        delay_s = heard.delay_of(tone(hz, seconds))
+        assert delay_s is not None
+        assert abs(delay_s - first_s) <= 0.04
+        begins = heard.starts_with(tone(hz, seconds), within_ms=400).explanation.partition(" begins ")[2]
+        begins_s = float(begins.partition(" s after")[0].rpartition(" ")[2])
+        assert abs(begins_s - first_s) <= 0.04
+
+
+def test_starts_with_a_tone_after_other_sound() -> None:
+    heard = Heard(through_opus(in_turn(silence(0.2), HELLO, silence(0.2), tone(440, 2))))
+    explained(heard.starts_with(tone(440, 2), within_ms=2_000), False, "other sound comes first")
+    heard = Heard(through_opus(in_turn(silence(0.9), tone(440, 2))))
+    explained(heard.starts_with(tone(440, 2)), False, "too late")
+
+
 def test_starts_with_too_late() -> None:
     verdict = Heard(through_opus(in_turn(silence(1.84), GREETING))).starts_with(GREETING)
     explained(
@@ -227,7 +252,9 @@ def test_sound_after() -> None:
 
 def test_a_moment_that_never_came() -> None:
     for verdict in (Heard(GOOD).silence_after(None, within_ms=200), Heard(GOOD).sound_after(None, within_ms=200)):
-        explained(verdict, False, "after(None, ", "at_s is None: what it stands for did not happen", "callee.history")
+        explained(
+            verdict, False, "after(None, ", "at_s is None: what it stands for did not happen", "its history shows that"
+        )
         assert "200 ms after it" in verdict.explanation
     ended = Heard(GOOD, ended="the caller hung up 0.28 s after the answer").sound_after(None, within_ms=200)
     explained(ended, False, "did not happen before the end of the call: the caller hung up 0.28 s after the answer")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
 
+#: What reports of failed tests call the file of what was heard.
+HEARD_FILE: Final = "caller.wav"
 #: A clip is recognised by its opening of this length: an application that is spoken over may not play more of it.
 OPENING_S: Final = 0.6
 #: At least this share of a clip is certainly of this clip, and not of other speech of the same voice.
@@ -36,7 +38,7 @@ _END_S: Final = 0.1
 _MOST_CLIPPED: Final = 0.001
 
 
-def starts_with(heard: Clip, wanted: Clip, within_s: float, ended: str = "") -> Finding:
+def starts_with(heard: Clip, wanted: Clip, within_s: float, ended: str = "", file: str = HEARD_FILE) -> Finding:
     """Whether the first sound is the opening of a clip, in time."""
     name = name_of(wanted)
     first_s = wanted.sound()[0].from_s
@@ -49,7 +51,7 @@ def starts_with(heard: Clip, wanted: Clip, within_s: float, ended: str = "") -> 
             False,
             expected,
             f"{name} does not begin anywhere; {what_is(heard)}",
-            "whether the application plays this clip at all, and to this call; caller.wav is what was heard",
+            f"whether the application plays this clip at all, and to this call; {file} is what was heard",
         )
     begins_s = match.at_s - (first_s - wanted.starts_at_s) - heard.starts_at_s
     before = [span for span in heard.sound() if span.from_s < match.at_s - _OTHER_S]
@@ -69,7 +71,7 @@ def starts_with(heard: Clip, wanted: Clip, within_s: float, ended: str = "") -> 
     return Finding(True, expected, found, cure, off_by_s=within_s - begins_s)
 
 
-def contains(heard: Clip, wanted: Clip, at_least: float, ended: str = "") -> Finding:
+def contains(heard: Clip, wanted: Clip, at_least: float, ended: str = "", file: str = HEARD_FILE) -> Finding:
     """Whether a clip was heard, or that share of it."""
     name = name_of(wanted)
     match = heard.find(wanted)
@@ -77,7 +79,7 @@ def contains(heard: Clip, wanted: Clip, at_least: float, ended: str = "") -> Fin
     if match is None or (match.covered < min(at_least, RECOGNISED) and match.correlation < _SURE):
         if too_little := _too_little(heard, wanted, ended):
             return Finding(False, expected, too_little, _ENDS, True)
-        cure = "whether the application plays this clip at all, and to this call; caller.wav is what was heard"
+        cure = f"whether the application plays this clip at all, and to this call; {file} is what was heard"
         return Finding(False, expected, f"{name} was not found; {what_is(heard)}", cure)
     found = f"{match.covered:.0%} of {name}, which begins {_details(heard, match)}"
     if match.at_s + wanted.duration_s > heard.ends_at_s + _END_S:

@@ -50,6 +50,7 @@ class Heard:
         lasted_s: when the call ended, if only its beginning was kept; by default, the clip is the whole of it.
         keep_more: what to do to keep more, for messages.
         call: which of several calls it is, for messages: ``call 2 of 2``.
+        file: the file in which somebody finds what was heard, for messages.
         ended: who ended the call, and when, for messages: ``the caller hung up 5.70 s after the answer``.
 
     Raises:
@@ -68,6 +69,7 @@ class Heard:
         keep_more: str = "",
         call: str = "",
         ended: str = "",
+        file: str = content.HEARD_FILE,
     ) -> None:
         self._clip = check_instance(clip, "clip", Clip, "a Clip")
         several = check_several(gaps, "gaps", "a list of Span")
@@ -78,6 +80,7 @@ class Heard:
         check_text(keep_more, "keep_more", "MockOptions(keep_audio_s=...)")
         self._call = check_text(call, "call", "call 2 of 2")
         self._ended = check_text(ended, "ended", "the caller hung up 5.70 s after the answer")
+        self._file = check_text(file, "file", "caller.wav")
         self._kept = Kept(clip.ends_at_s, clip.ends_at_s if lasted_s is None else lasted_s, keep_more)
         for function, name, argument in (
             (resolve, "resolve", "a path or a spec"),
@@ -128,7 +131,15 @@ class Heard:
         self._kept.need(f"until({check_number(to_s, 'to_s'):g})", to_s)
         gaps = common(self.gaps, [Span(min(0.0, to_s), to_s)])
         said = None if self._said is None else self._said.part(None, to_s)
-        return Heard(self._clip.part(None, to_s), gaps, said, resolve=self._resolve, note=self._note, call=self._call)
+        return Heard(
+            self._clip.part(None, to_s),
+            gaps,
+            said,
+            resolve=self._resolve,
+            note=self._note,
+            call=self._call,
+            file=self._file,
+        )
 
     # Questions about what was heard
 
@@ -144,7 +155,7 @@ class Heard:
         clip, within_s = self._wanted(what), _ms(within_ms, "within_ms")
         question = f"starts_with({_name(clip)}, within_ms={within_ms:g})"
         self._kept.need(question, within_s + content.OPENING_S)
-        return self._asked(question, content.starts_with(self._clip, clip, within_s, self._ended))
+        return self._asked(question, content.starts_with(self._clip, clip, within_s, self._ended, self._file))
 
     def contains(self, what: Clip | str | os.PathLike[str], at_least: float = 0.8) -> Verdict:
         """Whether a clip was heard, or at least this share of its sound.
@@ -156,7 +167,7 @@ class Heard:
         clip = self._wanted(what)
         check_number(at_least, "at_least", above=0, most=1)
         question = f"contains({_name(clip)}, at_least={at_least:g})"
-        return self._sure(question, content.contains(self._clip, clip, at_least, self._ended), of=True)
+        return self._sure(question, content.contains(self._clip, clip, at_least, self._ended, self._file), of=True)
 
     def has_tone(self, hz: float, at_least_ms: float = 100) -> Verdict:
         """Whether a tone of this frequency was heard for `at_least_ms` without a break.

@@ -37,6 +37,8 @@ _SHIFT: Final = RATE_HZ * 6 // 100
 _PAUSE_DB: Final = 25.0
 #: Of places that are nearly as good as the best, the first one is the match.
 _NEARLY: Final = 0.9
+#: A place of a tone that has at least this share of the best overlap is at its beginning, or after it.
+_OVERLAPS: Final = 0.8
 #: Peaks of a correlation that differ by less are of the same height.
 _AS_GOOD: Final = 0.98
 #: The power of a sample below which a recording is silent (-60 dBFS): noise there must not correlate with anything.
@@ -81,15 +83,17 @@ def find(recording: Floats, wanted: Floats) -> Place | None:
     # Silence at both ends, so that audio whose beginning or end was cut off is found as well.
     margin = _BLOCK
     padded = np.pad(recording, margin)
-    places = [_place(padded, blocks, start) for start in _starts(padded, wanted, blocks)]
-    found = [place for place in places if place is not None]
-    if not found:
+    starts, whole_start = _starts(padded, wanted, blocks)
+    places = {start: place for start in starts if (place := _place(padded, blocks, start)) is not None}
+    if not places:
         return None
-    best = max(place.covered * place.correlation for place in found)
-    good = [place for place in found if place.covered * place.correlation >= _NEARLY * best]
-    first_at = min(place.at for place in good)
-    # Periodic audio is found at every period around its place, a little worse.
-    first = max((it for it in good if it.at - first_at <= _BLOCK), key=lambda it: it.covered * it.correlation)
+    best = max(place.covered * place.correlation for place in places.values())
+    good = {start: it for start, it in places.items() if it.covered * it.correlation >= _NEARLY * best}
+    first_at = min(place.at for place in good.values())
+    near = {start: place for start, place in good.items() if place.at - first_at <= _BLOCK}
+    # Periodic audio is found at every period around its place, as well or a little worse.
+    whole = None if whole_start is None else near.get(whole_start)
+    first = whole or max(near.values(), key=lambda it: it.covered * it.correlation)
     return Place(first.at - margin, first.correlation, first.gain_db, first.covered)
 
 
@@ -158,8 +162,12 @@ def _blocks(wanted: Floats) -> list[_Block]:
     return [block for block in blocks if block.power > least]
 
 
-def _starts(recording: Floats, wanted: Floats, blocks: list[_Block]) -> list[int]:
-    """Where the wanted audio may begin: where most blocks say so."""
+def _starts(recording: Floats, wanted: Floats, blocks: list[_Block]) -> tuple[list[int], int | None]:
+    """Where the wanted audio may begin: where most blocks say so.
+
+    Returns:
+        The places; and the one of them that decides if the audio is periodic, or None if it is not.
+    """
     votes: list[tuple[int, float]] = []
     correlator = Correlator(recording, blocks[0].samples.size)
     step = -(-len(blocks) // _MOST_VOTERS)
@@ -173,10 +181,22 @@ def _starts(recording: Floats, wanted: Floats, blocks: list[_Block]) -> list[int
         if total >= least and len(starts) < _MOST_PLACES and all(abs(at - other) > _SHIFT // 2 for other in starts):
             starts.append(at)
     if len(votes) <= _PERIODIC * len(blocks[::step]):
-        return starts
+        return starts, None
     # Periodic audio, such as a tone, agrees with itself at every period: the overlap of the whole decides there.
-    whole = Correlator(np.pad(recording, wanted.size), wanted.size).products(wanted)
-    return starts + [at - wanted.size for at in peaks(whole, 1, 1e-9, _SHIFT)]
+    products = Correlator(np.pad(recording, wanted.size), wanted.size).products(wanted)
+    start = _first_overlap(products, wanted.size) - wanted.size
+    return [*starts, start], start
+
+
+def _first_overlap(products: Floats, size: int) -> int:
+    """Where a periodic piece of `size` samples first overlaps with the recording as much as anywhere.
+
+    The overlap with a longer tone grows until the piece lies within it, and is about the same from there on: lost
+    frames lower it. So the first place with much of the best overlap is at most a share of the piece before the tone.
+    """
+    first = int(np.argmax(products >= _OVERLAPS * products.max()))
+    ramp = products[first : first + round((1 - _OVERLAPS) * size) + 1]
+    return first + int(np.argmax(ramp))
 
 
 def _place(recording: Floats, blocks: list[_Block], start: int) -> Place | None:

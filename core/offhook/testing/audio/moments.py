@@ -76,7 +76,7 @@ def speech_between(heard: Clip, from_s: float, to_s: float, at_least_s: float) -
 def no_moment(expected: str, ended: str) -> Finding:
     """The finding about a moment that never came; `ended` says how the call ended, if that is known."""
     found = "at_s is None: what it stands for did not happen"
-    cure = "whether the callee reached that step of its script (callee.history)"
+    cure = "whether the callee reached that step of its script (its history shows that)"
     if ended:
         found += f" before the end of the call: {ended}"
         cure += ", and why the call ended before"

@@ -123,6 +123,7 @@ def heard_in(audio: CallAudio, resolve: Callable[[Clip | str | os.PathLike[str]]
         said=Clip(audio.said, audio.rate_hz, name="what the callee said"),
         resolve=resolve,
         lasted_s=audio.lasted_s,
+        file="heard.wav",
         keep_more="a higher keep_audio_s in the settings of the tenant keeps more",
     )
 

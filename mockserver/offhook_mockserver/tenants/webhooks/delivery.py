@@ -59,6 +59,7 @@ class Delivery:
         attempts: how often it was posted.
         status: the HTTP status of the last answer; None if there was none.
         problem: why the last attempt failed; "" if it did not.
+        late: whether the last attempt failed because time had run out.
         by_fault: the fault of the test that happened to it, or "".
         replay_of: the id of the delivery that it repeats, or "".
         secret: what the post shows.
@@ -80,6 +81,7 @@ class Delivery:
     attempts: int = 0
     status: int | None = None
     problem: str = ""
+    late: bool = False
     by_fault: str = ""
     replay_of: str = ""
     secret: Secret | None = field(repr=False)

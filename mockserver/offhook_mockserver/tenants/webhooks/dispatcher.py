@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 
     from offhook_mockserver.tenants.webhooks.delivery import Delivery
     from offhook_mockserver.tenants.webhooks.http_post import Headers, HttpPost
+    from offhook_mockserver.tenants.webhooks.post_answer import PostAnswer
     from offhook_mockserver.tenants.webhooks.receiver import Receiver
     from offhook_mockserver.tenants.webhooks.targets import Resolver
 
-    #: Posts a body to a URL and returns the HTTP status of the answer. It raises `NotDelivered` if no answer arrives.
-    Post: TypeAlias = Callable[[str, Headers, bytes], Awaitable[int]]
+    #: Posts a body to a URL and returns the answer. It raises `NotDelivered` if no answer arrives.
+    Post: TypeAlias = Callable[[str, Headers, bytes], Awaitable[PostAnswer]]
 
 
 #: Attempts of all tenants that may be under way at once.
@@ -108,7 +109,7 @@ class Dispatcher:
             receiver = next(iter(self._hungry))
             self.serve(receiver, self._hungry.pop(receiver))
 
-    async def _post(self, url: str, headers: Headers, body: bytes) -> int:
+    async def _post(self, url: str, headers: Headers, body: bytes) -> PostAnswer:
         if self._http is None:
             from offhook_mockserver.tenants.webhooks.http_post import HttpPost  # most mocks post nothing
 

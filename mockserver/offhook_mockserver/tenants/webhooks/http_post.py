@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import h11
 
 from offhook.wording import describe
+from offhook_mockserver.tenants.webhooks.post_answer import KeptBody, PostAnswer
 from offhook_mockserver.tenants.webhooks.targets import NotDelivered, target_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ MOST_ANSWER_BYTES: Final = 64 * 1024
 #: The most bytes of an answer's head.
 _MOST_HEAD_BYTES: Final = 16 * 1024
 _READ_BYTES: Final = 16 * 1024
-#: How long the body of an answer may take, of which nothing is wanted; then its connection is closed.
+#: How long the body of an answer may take, of which only the beginning is shown; then its connection is closed.
 _BODY_S: Final = 1.0
 #: Connections without a request that are kept for one host, and how long after the last post.
 _MOST_IDLE: Final = 8
@@ -51,8 +52,8 @@ class HttpPost:
         self._tls: ssl.SSLContext | None = None
         self._open: set[_Connection] = set()
 
-    async def __call__(self, url: str, headers: Headers, body: bytes) -> int:
-        """Post `body`, and return the HTTP status of the answer. The caller limits the time.
+    async def __call__(self, url: str, headers: Headers, body: bytes) -> PostAnswer:
+        """Post `body`, and return the answer. The caller limits the time.
 
         Raises:
             NotDelivered: there was no answer.
@@ -77,10 +78,10 @@ class HttpPost:
         for connection in tuple(self._open):
             self._closed(connection)
 
-    async def _exchange(self, connection: _Connection, target: Target, headers: Headers, body: bytes) -> int:
+    async def _exchange(self, connection: _Connection, target: Target, headers: Headers, body: bytes) -> PostAnswer:
         reusable = False
         try:
-            status, reusable = await connection.exchange(target, headers, body)
+            answer, reusable = await connection.exchange(target, headers, body)
         except h11.ProtocolError:
             raise NotDelivered("the answer is not one of HTTP") from None
         except OSError as error:
@@ -92,7 +93,7 @@ class HttpPost:
                 self._keep((target.secure, target.host, target.port), connection)
             else:
                 self._closed(connection)
-        return status
+        return answer
 
     async def _connected(self, target: Target) -> _Connection:
         failure: Exception | None = None
@@ -178,8 +179,8 @@ class _Connection:
     def alive(self) -> bool:
         return not self._reader.at_eof() and not self._writer.is_closing()
 
-    async def exchange(self, target: Target, headers: Headers, body: bytes) -> tuple[int, bool]:
-        """The status of the answer, and whether the connection can be used again."""
+    async def exchange(self, target: Target, headers: Headers, body: bytes) -> tuple[PostAnswer, bool]:
+        """The answer, and whether the connection can be used again."""
         self._left, self.answering = MOST_ANSWER_BYTES, False
         head = [("Host", target.authority), *headers, ("Content-Length", str(len(body)))]
         request = h11.Request(method="POST", target=target.path, headers=head)
@@ -190,14 +191,18 @@ class _Connection:
             event = await self._event()
             if isinstance(event, h11.Response):  # and not one of the informational ones before it
                 break
-        return event.status_code, await self._finished()
+        kept = KeptBody()
+        reusable = await self._finished(kept)
+        location = next((value for name, value in event.headers if name == b"location"), b"")
+        return PostAnswer(event.status_code, bytes(kept), location.decode("latin-1")), reusable
 
-    async def _finished(self) -> bool:
+    async def _finished(self, kept: KeptBody) -> bool:
         """Read the body, and return whether the connection can be used again."""
         try:
             async with asyncio.timeout(_BODY_S):
-                while not isinstance(await self._event(), h11.EndOfMessage | h11.ConnectionClosed):
-                    pass
+                while not isinstance(part := await self._event(), h11.EndOfMessage | h11.ConnectionClosed):
+                    if isinstance(part, h11.Data):
+                        kept.add(part.data)
         except (TimeoutError, OSError, h11.ProtocolError, NotDelivered):
             return False
         if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:

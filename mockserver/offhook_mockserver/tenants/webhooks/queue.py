@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.settings import TenantSettings
     from offhook_mockserver.tenants.webhooks.delivery import Delivery
     from offhook_mockserver.tenants.webhooks.dispatcher import Dispatcher
+    from offhook_mockserver.tenants.webhooks.post_answer import PostAnswer
 
 
 _log: Final = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ class DeliveryQueue:
         seed: the jitter follows from it.
         limit: how many deliveries may wait; the oldest is dropped for a further one.
         dispatcher: makes the attempts.
-        post: makes one attempt: it posts a delivery and returns the HTTP status of the answer.
+        post: makes one attempt: it posts a delivery and returns the answer.
         on_outcome: called with the outcome of each attempt: the delivery, and after how many seconds the next attempt
             follows, if there is one.
 
@@ -74,7 +75,7 @@ class DeliveryQueue:
         seed: str,
         limit: int,
         dispatcher: Dispatcher,
-        post: Callable[[Delivery], Awaitable[int]],
+        post: Callable[[Delivery], Awaitable[PostAnswer]],
         on_outcome: Callable[[Delivery, Outcome, float | None], None],
     ) -> None:
         self._clock = clock
@@ -155,7 +156,7 @@ class DeliveryQueue:
         self._tasks.add(task)
         try:
             if final:
-                delivery.problem = "its deadline has passed"
+                delivery.problem, delivery.late = "its deadline has passed", True
             else:
                 final = await self._attempted(delivery)
         finally:
@@ -178,13 +179,13 @@ class DeliveryQueue:
     async def _attempted(self, delivery: Delivery) -> bool:
         """Post it once; returns whether another attempt would fail likewise."""
         delivery.attempts += 1
-        delivery.status, delivery.problem = None, ""
+        delivery.status, delivery.problem, delivery.late = None, "", False
         limit_s = self._settings().webhook_timeout_s
         try:
             async with asyncio.timeout(limit_s):
-                delivery.status = await self._post(delivery)
+                answer = await self._post(delivery)
         except TimeoutError:
-            delivery.problem = f"no answer within {limit_s:g} s"
+            delivery.problem, delivery.late = f"no answer within {limit_s:g} s", True
         except NotDelivered as error:
             delivery.problem = error.problem
             return error.final
@@ -192,8 +193,7 @@ class DeliveryQueue:
             _log.exception("the mock failed to post a webhook")
             delivery.problem = "the mock itself failed; its log shows why"
         else:
-            if not 200 <= delivery.status <= 299:
-                delivery.problem = f"the answer was {delivery.status}"
+            delivery.status, delivery.problem = answer.status, answer.problem
         return delivery.status == _GONE
 
     def _pause_s(self, attempts: int) -> float:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.journal import Journal
     from offhook_mockserver.tenants.settings import TenantBounds, TenantSettings
     from offhook_mockserver.tenants.webhooks.dispatcher import Dispatcher, Post
+    from offhook_mockserver.tenants.webhooks.post_answer import PostAnswer
 
 #: pytest shows the line of the test, and none of ours.
 __tracebackhide__: Final = True
@@ -282,7 +283,7 @@ class Webhooks:
             delivery.by_fault = fault.name
             self._faults.applied(fault, what, delivery.number or None, delivery.about or None)
 
-    async def _post(self, delivery: Delivery) -> int:
+    async def _post(self, delivery: Delivery) -> PostAnswer:
         headers = [("User-Agent", "offhook-mock"), ("Content-Type", "application/json")]
         if delivery.secret is not None:
             secret = delivery.secret.reveal()

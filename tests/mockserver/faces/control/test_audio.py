@@ -123,6 +123,21 @@ def test_questions_are_answered_with_a_reason(question: dict[str, object], passe
     after_a_call(test)
 
 
+def test_explanations_name_what_the_control_api_has() -> None:
+    async def test(client: ControlClient, path: str, mock: InProcessMock) -> None:
+        for question in QUESTIONS:
+            given = {"clip": "mine.wav", "hz": 300, "lowest_dbfs": -9, "highest_dbfs": 0, "at_s": None, "ms": 1}
+            given |= {"within_ms": 300, "from_s": 0, "to_s": 1}
+            known = {name: value for name, value in given.items() if name in QUESTIONS[question]}
+            explanation = (await client.ok("POST", f"{path}/ask", {"question": question, **known}))["explanation"]
+            for name in ("caller.wav", "callee.", "offhook_mock", "MockOptions"):
+                assert name not in explanation
+            if question in {"starts_with", "contains"}:
+                assert "heard.wav is what was heard" in explanation
+
+    after_a_call(test)
+
+
 def test_every_question_and_argument_of_the_test_kit_is_there() -> None:
     methods = {
         name: tuple({"what": "clip"}.get(each, each) for each in list(inspect.signature(method).parameters)[1:])

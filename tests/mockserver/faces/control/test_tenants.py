@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import httpx
 import pytest
@@ -280,7 +280,7 @@ def test_a_document_is_encoded_in_parts_as_it_is_whole(document: dict[str, objec
 @pytest.mark.fault("F46")
 def test_a_tenant_is_removed_in_the_middle_of_everything() -> None:
     async def test(mock: InProcessMock, client: ControlClient) -> None:
-        async def never(url: str, headers: object, body: bytes) -> int:
+        async def never(url: str, headers: object, body: bytes) -> NoReturn:
             await asyncio.Event().wait()
             raise AssertionError("it is cut off before")
 

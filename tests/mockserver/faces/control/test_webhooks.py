@@ -9,6 +9,8 @@ import pytest
 from tests.mockserver.faces.control.control_client import ControlClient, T, call, controlled
 from tests.mockserver.faces.sendblue.contract import keys_of
 
+from offhook_mockserver.tenants.webhooks.post_answer import PostAnswer
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -31,9 +33,9 @@ class Receiver:
         self.posts: list[tuple[dict[str, str], Any]] = []
         mock.tenant.webhooks.apps[url] = self.post
 
-    async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> int:
+    async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> PostAnswer:
         self.posts.append((dict(headers), json.loads(body)))
-        return self.status
+        return PostAnswer(self.status)
 
 
 async def outcome(client: ControlClient, id: str, event: str) -> None:

@@ -11,6 +11,7 @@ from tests.mockserver.tenants.account.scene import LINE, NUMBER, OTHER, OTHER_LI
 
 from offhook.errors import ConfigError, NumberRejected
 from offhook_mockserver.server import TenantBounds, TenantSettings
+from offhook_mockserver.tenants.webhooks.post_answer import PostAnswer
 
 if TYPE_CHECKING:
     from offhook_mockserver.server import Tenant
@@ -28,9 +29,9 @@ def listen(tenant: Tenant, *kinds: str) -> list[tuple[str, str, dict[str, Any]]]
     posted: list[tuple[str, str, dict[str, Any]]] = []
     webhooks: Webhooks = tenant.webhooks
 
-    async def post(url: str, headers: object, body: bytes) -> int:
+    async def post(url: str, headers: object, body: bytes) -> PostAnswer:
         posted.append((url, "", json.loads(body)))
-        return 200
+        return PostAnswer(200)
 
     for kind in kinds:
         webhooks.registrations.add(kind, [Hook(f"{HOOK}/{kind}")])

@@ -187,6 +187,8 @@ class Mock:
     def environment_of(self, tenant: Tenant) -> dict[str, str]:
         """The settings that a phone needs to call through this mock, with the keys of a tenant.
 
+        With them, it stores no calls: they must not be among those of the person who runs it.
+
         Raises:
             ConfigError: `tenant` is not a `Tenant`.
         """
@@ -196,6 +198,7 @@ class Mock:
             "SENDBLUE_API_API_KEY": tenant.api_key.reveal(),
             "SENDBLUE_API_API_SECRET": tenant.api_secret.reveal(),
             "OFFHOOK_FROM_NUMBER": tenant.lines[0],
+            "OFFHOOK_STORE": "none",
         }
 
     def renew(self, channel: str) -> Grant:

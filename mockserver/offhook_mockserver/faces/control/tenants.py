@@ -126,7 +126,7 @@ _MADE: Final[Schema] = named(
             "api_secret": about(TEXT, "Its secret key. No other answer holds it."),
             "environment": about(
                 a_map(TEXT),
-                "The settings with which a program calls through this mock as this tenant, and stores no calls.",
+                "The settings with which a program calls through this mock as this tenant; it stores no calls.",
             ),
         }
     ),

@@ -28,7 +28,7 @@ from offhook_mockserver.faces.control.operation import Controlled
 from offhook_mockserver.faces.control.refusals import control_refusal
 from offhook_mockserver.faces.control.waits import Waits
 from offhook_mockserver.faces.refusals import refuse
-from offhook_mockserver.faces.sendblue.api import SendblueApi, internal_error
+from offhook_mockserver.faces.sendblue.api import DECLARED_PATHS, SendblueApi, internal_error
 from offhook_mockserver.faces.sendblue.documents import ApiDocuments
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
@@ -288,6 +288,7 @@ class Mock:
     def _created(self, tenant: Tenant) -> None:
         self.rooms.add_app_id(tenant.app_id)
         tenant.faults.watch(self.entrance)
+        tenant.faults.known_paths = DECLARED_PATHS
 
     def _build(self) -> ASGIApp:
         sendblue = SendblueApi(self.tenants, self.calls, self.tenant)

@@ -87,6 +87,10 @@ _NOT_MOCKED: Final[Mapping[str, str]] = {
     "POST /account/lines/add-line": "documented, but not mocked: tests assign lines",
 }
 
+#: The paths under which operations are answered, each with the one under which it is declared.
+DECLARED_PATHS: Final[Mapping[str, str]] = {
+    path: operation.path for operation in OPERATIONS for path in operation.paths
+}
 #: All of them, by their paths.
 ROUTES: Final = Routes(OPERATIONS)
 

@@ -230,7 +230,7 @@ def test_a_fault_for_a_path_that_no_operation_has_is_refused() -> None:
         with pytest.raises(ConfigError, match="for example /api/lines"):
             mock.tenant.faults.delay(1, path="/nothing/like/it/at/all")
         assert not mock.tenant.faults.active
-        (old,) = next(operation.aliases for operation in OPERATIONS if operation.aliases)
+        old = "/api/v2/account/webhooks"
         with mock.tenant.faults.status(500, path=old):
             assert (await client.get(old)).status_code == 500
 
@@ -318,8 +318,9 @@ def test_any_keys_get_a_tenant_of_an_open_mock() -> None:
         assert [tenant.id for tenant in mock.tenants.all()][1:] == ["any key", "any key-2"]
         printed = {**keys_of(mock.tenant), "sb-api-secret-key": "another"}
         assert "with another secret" in (await client.get("/api/lines", headers=printed)).json()["message"]
-        (tenant,) = (each for each in mock.tenants.all() if each is not mock.tenant)
-        assert [entry.kind.value for entry in tenant.journal.entries] == ["request", "refusal"]
+        tenant = mock.tenants.all()[1]
+        assert [entry.kind.value for entry in tenant.journal.entries] == ["request"]
+        assert [entry.kind.value for entry in mock.tenant.journal.entries] == ["refusal"]
         call = await client.post("/facetime/start-call", json=CALL, headers=keys)
         assert call.json()["agora"]["appId"] == tenant.app_id
 

@@ -305,7 +305,7 @@ def test_a_query_is_read_where_a_request_has_none() -> None:
 def test_a_lenient_operation_is_unknown_to_others() -> None:
     answer = ask(operation("GET", "/x", lenient=True))
     assert answer.status_code == 501
-    assert "the nearest documented route is" in answer.json()["message"]
+    assert "'GET /x': `offhook mock --lenient`" in answer.json()["message"]
 
 
 def test_any_keys_get_a_tenant_of_an_open_mock() -> None:

@@ -18,7 +18,7 @@ from offhook_mockserver.faces.operations.fields import query_pairs
 from offhook_mockserver.faces.operations.kinds import WrongValue
 from offhook_mockserver.faces.operations.request import body_of, headers_of
 from offhook_mockserver.faces.operations.routes import Routes
-from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, unknown_route
+from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, nearest_route, unknown_route
 from offhook_mockserver.faces.sendblue import (
     account,
     auth_tokens,
@@ -197,7 +197,10 @@ class SendblueApi:
             refused = RequestRefused(OTHER_METHOD, message, headers={"allow": ", ".join(allowed)})
             family = next(iter(self._routes.at(path).values())).family
         elif is_lenient:
-            message = f"the mock does not answer {quoted(f'{method} {path}')}: {_LENIENT}"
+            nearest = nearest_route(f"{method} {path}", self._routes.names(answered))
+            message = (
+                f"the mock does not answer {quoted(f'{method} {path}')}: {_LENIENT}. The nearest of its own: {nearest}"
+            )
             refused, family = RequestRefused(UNKNOWN_ROUTE, message), Family.FACETIME
         elif path in _FRONT_DOORS:
             message = f"the mock does not answer {quoted(f'{method} {path}')}: GET /mock/docs shows what it answers"

@@ -252,7 +252,7 @@ class Tenants:
         self._clip_folders = ClipFolders()
         self._clock = clock
         self._open_to_any_keys = open_to_any_keys
-        self._keys = TenantKeys()
+        self._keys: TenantKeys[Tenant] = TenantKeys()
         #: Called with each tenant that was created or removed.
         self.on_created: Callable[[Tenant], None] = lambda tenant: None
         self.on_removed: Callable[[Tenant], None] = lambda tenant: None

@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from offhook_mockserver.tenants.tenant import Tenant
+    from offhook.secret import Secret
 
 
-class TenantKeys:
+class Keyed(Protocol):
+    """What is needed of a tenant."""
+
+    @property
+    def id(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def api_key(self) -> Secret:
+        """Its key id."""
+        ...
+
+    @property
+    def api_secret(self) -> Secret:
+        """Its secret key."""
+        ...
+
+
+_Tenant = TypeVar("_Tenant", bound=Keyed)
+
+
+class TenantKeys(Generic[_Tenant]):
     """Finds tenants. Two may have the same key id with different secrets; an id belongs to one."""
 
     def __init__(self) -> None:
-        self._by_id: dict[str, Tenant] = {}
-        self._by_key: dict[str, tuple[Tenant, ...]] = {}
+        self._by_id: dict[str, _Tenant] = {}
+        self._by_key: dict[str, tuple[_Tenant, ...]] = {}
 
     def free_id(self, api_key: str) -> str:
         """The id of the next tenant with a key id: that itself, or with the first free number behind it."""
@@ -22,13 +44,13 @@ class TenantKeys:
             return api_key
         return next(id for number in count(2) if (id := f"{api_key}-{number}") not in self._by_id)
 
-    def add(self, tenant: Tenant) -> None:
+    def add(self, tenant: _Tenant) -> None:
         """Let a tenant be found."""
         key = tenant.api_key.reveal()
         self._by_id[tenant.id] = tenant
         self._by_key[key] = (*self.of_key(key), tenant)
 
-    def remove(self, tenant: Tenant) -> None:
+    def remove(self, tenant: _Tenant) -> None:
         """Let a tenant be found no more. Idempotent."""
         if self._by_id.get(tenant.id) is not tenant:
             return
@@ -38,21 +60,21 @@ class TenantKeys:
         if others:
             self._by_key[key] = others
 
-    def find(self, api_key: str, api_secret: str) -> Tenant | None:
+    def find(self, api_key: str, api_secret: str) -> _Tenant | None:
         """The tenant of a key pair, or None; the secret is compared in constant time."""
         for tenant in self.of_key(api_key):
             if tenant.api_secret.matches(api_secret):
                 return tenant
         return None
 
-    def of_key(self, api_key: str) -> tuple[Tenant, ...]:
+    def of_key(self, api_key: str) -> tuple[_Tenant, ...]:
         """The tenants with a key id, oldest first."""
         return self._by_key.get(api_key, ())
 
-    def named(self, id: str) -> Tenant | None:
+    def named(self, id: str) -> _Tenant | None:
         """The tenant with an id, or None."""
         return self._by_id.get(id)
 
-    def all(self) -> tuple[Tenant, ...]:
+    def all(self) -> tuple[_Tenant, ...]:
         """Every tenant, oldest first."""
         return tuple(self._by_id.values())

@@ -197,7 +197,7 @@ class SendblueApi:
             refused = RequestRefused(OTHER_METHOD, message, headers={"allow": ", ".join(allowed)})
             family = next(iter(self._routes.at(path).values())).family
         elif is_lenient:
-            nearest = nearest_route(f"{method} {path}", self._routes.names(answered))
+            nearest = nearest_route(f"{method} {path}", {**self._routes.names(answered), **_NOT_MOCKED})
             message = (
                 f"the mock does not answer {quoted(f'{method} {path}')}: {_LENIENT}. The nearest of its own: {nearest}"
             )

@@ -43,7 +43,9 @@ once, and expires by the clock of its tenant. One that was made for some lines m
 
 With `offhook mock --open` any key pair is accepted: each pair that a client shows gets a tenant of its own, with the
 lines and settings of the first one. There are at most 100, and everything random of such a tenant follows from its
-keys.
+keys. A second secret for a key id is another pair, and its tenant has an id of its own in the control API
+(`GET /mock/v1/tenants`): the key id with `-2` behind it. A key id that the mock has made itself is accepted with its
+own secret alone.
 
 ## Lenient
 

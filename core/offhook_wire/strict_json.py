@@ -71,6 +71,9 @@ def load_object(text: str | bytes) -> Json:
         raise
     except UnicodeEncodeError:
         raise ProtocolError(WHOLE, "must not hold half of a surrogate pair") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise ProtocolError(WHOLE, f"must be a JSON object, and is not JSON at {place}") from None
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):

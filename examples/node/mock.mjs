@@ -92,6 +92,7 @@ export class Tenant {
     const headers = { ...this.mock.headers, accept: 'text/event-stream' };
     const signal = AbortSignal.timeout(1000 * timeout_s);
     const response = await fetch(`${this.mock.url}${this.path}/events?${query}`, { headers, signal });
+    if (!response.ok) throw new MockRefused(response.status, (await response.json()).error);
     let text = '';
     for await (const chunk of response.body.pipeThrough(new TextDecoderStream())) {
       const events = (text += chunk).split('\n\n');

@@ -13,7 +13,7 @@ const LISTEN_MS = 1000 * Number(process.env.LISTEN_S ?? 8);
 /** How long after the call its call log is waited for. */
 const LOG_MS = 10_000;
 
-const greeting = wav(new URL('../greeting.wav', import.meta.url));
+const greeting = wav(new URL('greeting.wav', import.meta.url));
 const chime = tone({ hz: 880, ms: 800 });
 
 async function converse(channel) {

@@ -8,7 +8,7 @@ import { describe } from 'node:test';
 import { story } from './story.mjs';
 
 const NUMBER = '+14155550123';
-const GREETING = readFileSync(new URL('../greeting.wav', import.meta.url));
+const GREETING = readFileSync(new URL('greeting.wav', import.meta.url));
 
 describe('the voice application', { concurrency: true }, () => {
   story('greets, answers when it is spoken to, and hangs up', async ({ tenant, app }) => {

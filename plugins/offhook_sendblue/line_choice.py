@@ -19,6 +19,8 @@ _log: Final = logging.getLogger("offhook.sendblue")
 
 #: What stands in place of a number where the phone chooses among the lines of the account.
 AUTO: Final = "auto"
+#: The problem of an account without lines.
+NO_LINES: Final = "this account has no lines"
 #: How long a list of lines is used before it is asked for again, in seconds.
 FRESH_S: Final = 300.0
 #: Lines in the first of these states are chosen; if there are none, those in the next.
@@ -36,6 +38,21 @@ def best(lines: Iterable[Line]) -> tuple[Line, ...]:
     known = tuple(lines)
     tiers = (tuple(line for line in known if line.status in tier) for tier in _TIERS)
     return next(filter(None, tiers), ())
+
+
+def chosen_among(lines: Sequence[Line]) -> str:
+    """Say which of `lines`, at least one, `best` returned; for messages."""
+    if lines[0].status in _TIERS[0]:
+        return "the lines that are online or of unknown state"
+    return f"the lines that are {lines[0].status.lower()}, as none is in a better state"
+
+
+def no_line(problem: str) -> ConfigError:
+    """The error for an account with no line to choose."""
+    return ConfigError(
+        f"there is no line to call from: {problem}. Set OFFHOOK_FROM_NUMBER to a FaceTime line; Sendblue's "
+        "sales team adds one"
+    )
 
 
 class LineChoice:
@@ -74,11 +91,7 @@ class LineChoice:
                 self._asked_s = now_s
         usable = best(line for line in self._lines if line.number not in self._refused)
         if not usable:
-            problem = "this account has no lines" if not self._lines else "the carrier refused a call from each line"
-            raise ConfigError(
-                f"there is no line to call from: {problem}. Set OFFHOOK_FROM_NUMBER to a FaceTime line; Sendblue's "
-                "sales team adds one"
-            )
+            raise no_line(NO_LINES if not self._lines else "the carrier refused a call from each line")
         return tuple(line.number for line in usable)
 
     def refuse(self, number: str) -> None:

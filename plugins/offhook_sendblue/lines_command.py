@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from offhook.cli import code_for_error, print_complaint, print_json, print_line, run
+from offhook.cli import ExitCode, code_for_error, print_complaint, print_json, print_line, run
 from offhook.errors import ConfigError, OffhookError
 from offhook.interfaces import Environment
 from offhook.wording import quoted
@@ -29,16 +29,28 @@ def lines(
     Sendblue does not say which lines can place FaceTime calls. Set OFFHOOK_FROM_NUMBER to one of them, or to "auto", so
     that each call chooses.
 
-    Exit codes: 0, 2 bad settings, 4 the keys were rejected, 1 the API did not answer as it should.
+    Exit codes: 0, 2 bad settings or a line that is not in the list, 4 the keys were rejected, 1 the API did not answer
+    as it should.
     """
     try:
         found, choice = run(lambda stop: _ask(context.obj, Environment.of_process()))
     except OffhookError as error:
         print_complaint(error.message)
         raise typer.Exit(code_for_error(error)) from None
+    problem = _problem(choice, found)
     if as_json:
         print_json({"lines": [_document(line) for line in found], "from_number": choice})
-        return
+    else:
+        _print_table(found)
+        if found and not problem:
+            print_line()
+            print_line(_sentence(choice, found))
+    if problem:
+        print_complaint(problem)
+        raise typer.Exit(ExitCode.BAD_USAGE)
+
+
+def _print_table(found: tuple[Line, ...]) -> None:
     if not found:
         print_line("the account has no lines")
         return
@@ -46,8 +58,6 @@ def lines(
     for line in found:
         row = _ROW.format(line.number, line.status, line.assignment or "-", line.status_changed_at or "-")
         print_line(row.rstrip())
-    print_line()
-    print_line(_sentence(choice))
 
 
 async def _ask(plugins: Plugins, environment: Environment) -> tuple[tuple[Line, ...], str]:
@@ -66,9 +76,27 @@ async def _ask(plugins: Plugins, environment: Environment) -> tuple[tuple[Line, 
         await carrier.aclose()
 
 
-def _sentence(choice: str) -> str:
-    if choice == "auto":
-        return "OFFHOOK_FROM_NUMBER is auto: each call chooses among the lines that are online or of unknown state"
+def _problem(choice: str, found: tuple[Line, ...]) -> str:
+    """Say why no call can be from the line that is set; empty if one can be."""
+    from offhook_sendblue.line_choice import AUTO
+
+    if choice in {"", AUTO} or any(line.number == choice for line in found):
+        return ""
+    if choice.lower() == AUTO:
+        return f"OFFHOOK_FROM_NUMBER is {quoted(choice)}: write {AUTO} in small letters"
+    if not found:
+        return f"OFFHOOK_FROM_NUMBER is {quoted(choice)}, and the account has no lines"
+    return (
+        f"OFFHOOK_FROM_NUMBER is {quoted(choice)}, which is not a line of this account: set it to one of them, as it "
+        f"stands in the list, or to {AUTO}"
+    )
+
+
+def _sentence(choice: str, found: tuple[Line, ...]) -> str:
+    from offhook_sendblue.line_choice import AUTO, best, chosen_among
+
+    if choice == AUTO:
+        return f"OFFHOOK_FROM_NUMBER is auto: each call chooses among {chosen_among(best(found))}"
     return f"OFFHOOK_FROM_NUMBER is {choice}" if choice else "OFFHOOK_FROM_NUMBER is not set: set it to one, or to auto"
 
 

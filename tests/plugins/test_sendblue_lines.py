@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -422,6 +423,43 @@ def test_offhook_lines_says_what_is_wrong(
             (finding,) = findings(Environment(environment))
             assert finding.level is (Level.NOTE if "OFFHOOK_AUTH" in changes else Level.WRONG)
             assert "SENTINEL" not in finding.text
+
+
+@pytest.mark.parametrize(
+    ("choice", "text"),
+    [
+        ("+19999999999", "is '+19999999999', which is not a line of this account"),
+        ("Auto", "is 'Auto': write auto in small letters"),
+        ("14155550001", "as it stands in the list"),
+    ],
+)
+def test_offhook_lines_says_that_no_call_can_be_from_the_line_that_is_set(
+    choice: str, text: str, machine: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with mock(options=MockOptions(lines=(A, B))) as handle, pytest.MonkeyPatch.context() as inner:
+        for name, value in {**handle.environment, "OFFHOOK_FROM_NUMBER": choice}.items():
+            inner.setenv(name, value)
+        for options in ([], ["--json"]):
+            assert offhook(["lines", *options]) == ExitCode.BAD_USAGE
+            printed = capsys.readouterr()
+            assert A in printed.out
+            assert text in printed.err
+
+
+def test_lines_that_are_all_offline_are_not_called_online(machine: None, capsys: pytest.CaptureFixture[str]) -> None:
+    with mock(options=MockOptions(lines=(A, B))) as handle, pytest.MonkeyPatch.context() as inner:
+        for line in (A, B):
+            handle.on_loop(partial(handle.tenant.account.lines.set_status, line, "OFFLINE"))
+        environment = {**handle.environment, "OFFHOOK_FROM_NUMBER": "auto"}
+        for name, value in environment.items():
+            inner.setenv(name, value)
+        assert offhook(["lines"]) == ExitCode.COMPLETED
+        says = "among the lines that are offline, as none is in a better state"
+        assert says in capsys.readouterr().out.splitlines()[-1]
+        (finding,) = findings(Environment(environment))
+        assert finding.level is Level.NOTE
+        assert "a call would be from +1415•••0001" in finding.text
+        assert "one of the lines that are offline" in finding.text
 
 
 def test_offhook_lines_of_an_account_without_any(

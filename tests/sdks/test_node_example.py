@@ -78,6 +78,19 @@ def test_an_application_that_dials_twice_fails_with_both_calls(tmp_path: Path) -
     assert printed.count("a start-call meets the fault") >= 2
 
 
+@pytest.mark.usefixtures("node")
+def test_a_refused_stream_of_events_fails_the_test_that_reads_it(tmp_path: Path) -> None:
+    printed = broken(tmp_path / "examples", TESTS.name, "of tenant.events())", "of tenant.events({ sinse: 1 }))")
+    assert "malformed: 'sinse' is not a field" in printed, printed
+
+
+def test_the_folder_can_be_copied_alone() -> None:
+    greeting = (EXAMPLE / "greeting.wav").read_bytes()
+    assert greeting == (EXAMPLE.parent / "greeting.wav").read_bytes()
+    for file in EXAMPLE.glob("*.mjs"):
+        assert "../" not in file.read_text(encoding="utf-8"), file.name
+
+
 def test_the_page_shows_the_example() -> None:
     shown = SHOWN.findall((DOCS / PAGE).read_text(encoding="utf-8"))
     for name, code in shown:

@@ -15,8 +15,13 @@ def test_an_object_is_read() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", '"x"', "[" * 100_000, "\udcff", b"\xff", "\ufeff{}", "{} {}"])
 def test_texts_that_are_not_an_object_are_rejected(text: str | bytes) -> None:
-    with pytest.raises(ProtocolError, match=r"^message must be a JSON object$"):
+    with pytest.raises(ProtocolError, match=r"^message must be a JSON object(, and is not JSON at .*)?$"):
         load_object(text)
+
+
+def test_the_place_where_a_text_is_not_json_is_named() -> None:
+    with pytest.raises(ProtocolError, match=r"^message must be a JSON object, and is not JSON at line 2, column 9$"):
+        load_object('{"a": 1,\n "b": 2 "c": 3}')
 
 
 @pytest.mark.parametrize("text", ['{"uid":1,"uid":2}', '{"a":1,"list":[{"uid":1,"b":2,"uid":1}]}'])

@@ -107,7 +107,7 @@ async def serve(options: MockOptions, stop: Stop) -> int:
         if options.as_json:
             print_json(ready_line(server, control_file))
         else:
-            for line in welcome(server, options.scripts).split("\n"):
+            for line in welcome(server, options.scripts, control_file).split("\n"):
                 print_line(line)
         try:
             await asyncio.get_running_loop().create_future()

@@ -16,6 +16,7 @@ from offhook.records import home
 from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.numbers import DEFAULT_NUMBER, SPEECH, table
 from offhook_mockserver.faces.control.operation import PREFIX
+from offhook_mockserver.faces.sendblue.documents import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -84,8 +85,15 @@ def ready_line(server: MockServer, control_file: Path | None) -> dict[str, objec
     }
 
 
-def welcome(server: MockServer, scripts: Mapping[str, Script]) -> str:
-    """What people read first: the settings to export, what to try, and the numbers, those of `scripts` first."""
+def welcome(server: MockServer, scripts: Mapping[str, Script], control_file: Path | None) -> str:
+    """What people read first: the settings to export, what to try, and the numbers, those of `scripts` first.
+
+    Args:
+        server: the mock.
+        scripts: what callees of its own do.
+        control_file: the private file with its control token; None if there is none.
+    """
+    where = "the token is not in a file" if control_file is None else f"the token is in {shell_word(str(control_file))}"
     exports = "\n".join(f"  export {name}={shell_word(value)}" for name, value in environment_for(server).items())
     return f"""offhook mock listens on {server.url} (this machine only)
 
@@ -101,6 +109,10 @@ Numbers, and what happens when you call them:
 {table(scripts)}
 
 Let something go wrong: offhook mock fault add lost_answer (offhook mock fault names lists what can).
+
+Sendblue's API as it answers it: {server.url}{DOCS}
+Control API for tests in any language: {server.url}{PREFIX}
+  {where}
 
 ctrl-C stops it. Calls:
 """

@@ -28,7 +28,7 @@ from offhook_mockserver.faces.control.operation import Controlled
 from offhook_mockserver.faces.control.refusals import control_refusal
 from offhook_mockserver.faces.control.waits import Waits
 from offhook_mockserver.faces.refusals import refuse
-from offhook_mockserver.faces.sendblue.api import SendblueApi, internal_error
+from offhook_mockserver.faces.sendblue.api import DECLARED_PATHS, SendblueApi, internal_error
 from offhook_mockserver.faces.sendblue.documents import ApiDocuments
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
@@ -187,6 +187,8 @@ class Mock:
     def environment_of(self, tenant: Tenant) -> dict[str, str]:
         """The settings that a phone needs to call through this mock, with the keys of a tenant.
 
+        With them, it stores no calls: they must not be among those of the person who runs it.
+
         Raises:
             ConfigError: `tenant` is not a `Tenant`.
         """
@@ -196,6 +198,7 @@ class Mock:
             "SENDBLUE_API_API_KEY": tenant.api_key.reveal(),
             "SENDBLUE_API_API_SECRET": tenant.api_secret.reveal(),
             "OFFHOOK_FROM_NUMBER": tenant.lines[0],
+            "OFFHOOK_STORE": "none",
         }
 
     def renew(self, channel: str) -> Grant:
@@ -285,6 +288,7 @@ class Mock:
     def _created(self, tenant: Tenant) -> None:
         self.rooms.add_app_id(tenant.app_id)
         tenant.faults.watch(self.entrance)
+        tenant.faults.known_paths = DECLARED_PATHS
 
     def _build(self) -> ASGIApp:
         sendblue = SendblueApi(self.tenants, self.calls, self.tenant)

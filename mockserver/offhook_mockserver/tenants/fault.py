@@ -91,7 +91,7 @@ class Fault:
             "" if self.to is None else f"for {mask(self.to)}",
             "" if self.channel is None else f"in {printable(self.channel)}",
             "" if self.path is None else f"at {printable(self.path)}",
-            "" if self.times is None else f"at most {self.times} times",
+            "" if self.times is None else f"at most {'once' if self.times == 1 else f'{self.times} times'}",
         ]
         return ", ".join([f"{self.name}: {self.what}", *filter(None, limits)])
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final, Protocol, TypedDict, TypeVar
 from offhook.arguments import check_text, check_whole, wrong
 from offhook.errors import CallStateError, ConfigError
 from offhook.interfaces import e164
-from offhook.wording import nearest_name
+from offhook.wording import nearest_name, quoted
 from offhook_mockserver.tenants.fault import Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from offhook_mockserver.tenants.effects import Effect
 
@@ -95,11 +95,14 @@ class FaultRegister:
     Attributes:
         on_applied: see above.
         on_loop: how faults that are made or undone reach the loop of the mock; by default, they are there already.
+        known_paths: the paths that faults of requests may name, with those under which an operation is declared; empty
+            if they are not known, and any may be named.
     """
 
     def __init__(self, on_applied: Callable[[Fault, str, str | None, str | None], None] | None = None) -> None:
         self.on_applied: Callable[[Fault, str, str | None, str | None], None] | None = on_applied
         self.on_loop: OnLoop = _directly
+        self.known_paths: Mapping[str, str] = {}
         self._faults: dict[str, Fault] = {}
         self._used_up: deque[Fault] = deque(maxlen=MOST_USED_UP)
         self._all: deque[Fault] = deque(maxlen=_MOST_KEPT)
@@ -223,8 +226,7 @@ class FaultRegister:
             to = e164(check_text(to, "to", "+14155550123"), "number")
         if channel is not None and not check_text(channel, "channel"):
             raise wrong("channel", "the name of a channel, or None for all", channel)
-        if path is not None and path != EVERY_PATH and not check_text(path, "path", "/api/lines").startswith("/"):
-            raise wrong("path", "the path of an operation, such as /api/lines, * for all, or None for start-call", path)
+        path = self._checked_path(path)
         if len(self._faults) >= MOST_FAULTS:
             raise ConfigError(f"{MOST_FAULTS} faults are active, which is the limit: undo some")
         self._made += 1
@@ -240,12 +242,34 @@ class FaultRegister:
         self.on_loop(add)
         return fault
 
+    def _checked_path(self, path: str | None) -> str | None:
+        if path is None or path == EVERY_PATH:
+            return path
+        if not check_text(path, "path", "/api/lines").startswith("/"):
+            raise wrong("path", "the path of an operation, such as /api/lines, * for all, or None for start-call", path)
+        if not self.known_paths:
+            return path
+        if path not in self.known_paths:
+            fitting = [known for known in self.known_paths if _fits(path, known)]
+            near = nearest_name(path, self.known_paths) if not fitting else f"; did you mean {fitting[0]}?"
+            problem = f"no operation has the path {quoted(path)}, so the fault would never be applied"
+            raise ConfigError(f"{problem}{near or '; name it as the OpenAPI document does, for example /api/lines'}")
+        return self.known_paths[path]
+
     def forget(self, fault: Fault) -> None:
         """A fault has ended: notify the watchers. Called on the loop, once for each fault."""
         if self._faults.pop(fault.id, None) is not None and fault.spent:
             self._used_up.append(fault)
         for watcher in tuple(self._watchers):
             watcher.fault_undone(fault)
+
+
+def _fits(path: str, declared: str) -> bool:
+    """Whether a path has values where a declared one has names."""
+    parts, wanted = path.split("/"), declared.split("/")
+    return len(parts) == len(wanted) and all(
+        part == name or name.startswith("{") for part, name in zip(parts, wanted, strict=True)
+    )
 
 
 def _directly(body: Callable[[], _T], /) -> _T:

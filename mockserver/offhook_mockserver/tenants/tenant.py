@@ -31,9 +31,10 @@ from offhook_mockserver.tenants.settings import (
     check_tenant_bounds,
     check_tenant_settings,
 )
-from offhook_mockserver.tenants.shown_keys import API_SECRET, may_be_shown
+from offhook_mockserver.tenants.shown_keys import API_SECRET, MOST_KEY, may_be_shown
 from offhook_mockserver.tenants.snapshot import TenantSnapshot
 from offhook_mockserver.tenants.streams import Streams
+from offhook_mockserver.tenants.tenant_keys import TenantKeys
 from offhook_mockserver.tenants.webhooks.dispatcher import Dispatcher
 from offhook_wire.access_token import mint
 
@@ -69,6 +70,7 @@ class Tenant:
     """One API key pair and what belongs to it.
 
     Attributes:
+        id: what the control API calls it: the key id, with a number behind it if that was taken.
         api_key: the key id.
         api_secret: the secret key.
         app_id: the Agora application that its channels belong to, 32 hex digits.
@@ -86,6 +88,7 @@ class Tenant:
         kept: its last 16 ended calls with their callees, and so with what these heard and said; empty unless
             `settings.keep_audio_s` is above 0.
         removed: whether it was removed from its mock.
+        is_shown: whether it was made because a client has shown its keys.
         faults: what goes wrong for it, because a test wants it.
         changes: notified of changes that the journal does not have.
         streams: the streams of events that its clients read.
@@ -94,6 +97,7 @@ class Tenant:
         clip_folders: where its clips are.
     """
 
+    id: str = field(repr=False)
     api_key: Secret
     api_secret: Secret
     app_id: str
@@ -111,6 +115,7 @@ class Tenant:
     kept: deque[MockCall] = field(default_factory=lambda: deque["MockCall"](maxlen=_KEPT))
     faults: Faults = field(default_factory=Faults)
     removed: bool = False
+    is_shown: bool = False
     changes: Changes = field(default_factory=Changes, repr=False)
     streams: Streams = field(default_factory=Streams, repr=False)
     inbound_calls: int = 0
@@ -247,9 +252,7 @@ class Tenants:
         self._clip_folders = ClipFolders()
         self._clock = clock
         self._open_to_any_keys = open_to_any_keys
-        self._by_key: dict[str, Tenant] = {}
-        #: The key ids of the tenants that were made because a client showed their keys.
-        self._shown: set[str] = set()
+        self._keys: TenantKeys[Tenant] = TenantKeys()
         #: Called with each tenant that was created or removed.
         self.on_created: Callable[[Tenant], None] = lambda tenant: None
         self.on_removed: Callable[[Tenant], None] = lambda tenant: None
@@ -308,13 +311,15 @@ class Tenants:
         api_secret = f"{API_SECRET}{digits}"
         if keys is not None:
             api_key, api_secret = keys
-        self._check_key(api_key)
+        else:
+            self._check_key(api_key)
         clock = TenantClock(self._clock)
         journal = Journal(clock, most_entries=bounds.journal_entries, most_bytes=bounds.journal_bytes)
         clock.on_move = lambda what: journal.add(
             EntryKind.CLOCK, what, fields={"ahead_s": clock.ahead_s, "wall_offset_s": clock.wall_offset_s}
         )
         tenant = Tenant(
+            id=self._keys.free_id(api_key),
             api_key=Secret(api_key),
             api_secret=Secret(api_secret),
             app_id=ids.hex(32),
@@ -332,7 +337,7 @@ class Tenants:
         return tenant
 
     def _check_key(self, api_key: str) -> None:
-        if api_key in self._by_key:
+        if self._keys.named(api_key) is not None:
             raise ConfigError("another tenant of this mock has the same seed: remove it, or use another seed")
 
     def restore(self, document: object, *, folder: str | os.PathLike[str] = ".") -> Tenant:
@@ -379,45 +384,64 @@ class Tenants:
         Raises:
             ConfigError: another tenant has the same seed; it was made meanwhile.
         """
-        self._check_key(tenant.api_key.reveal())
-        self._by_key[tenant.api_key.reveal()] = tenant
+        self._check_key(tenant.id)
+        self._keys.add(tenant)
         self.on_created(tenant)
         tenant.resume_account()
 
     def find(self, api_key: str, api_secret: str) -> Tenant | None:
         """The tenant of a key pair, or None; the secret is compared in constant time."""
-        tenant = self._by_key.get(api_key)
-        return tenant if tenant is not None and tenant.api_secret.matches(api_secret) else None
+        return self._keys.find(api_key, api_secret)
 
     def admit(self, api_key: str, api_secret: str) -> Tenant | None:
         """The tenant of a key pair that a client shows, or None; a mock that is open to any keys makes one.
 
         It makes at most 100, each with the lines, settings and bounds of the oldest tenant. Everything random of such
-        a tenant follows from its keys. A key id that is too long, that cannot be printed, or that looks like a secret
-        of a mock gets none: key ids are shown.
+        a tenant follows from its keys. `why_not_admitted` says which pairs get none.
         """
         tenant = self.find(api_key, api_secret)
-        if tenant is not None or not self._open_to_any_keys:
+        if tenant is not None or self.why_not_admitted(api_key):
             return tenant
-        if api_key in self._by_key or len(self._shown) >= MOST_SHOWN or not may_be_shown(api_key):
-            return None
         keys = (api_key, api_secret)
         seed = f"keys {hashlib.sha256(repr(keys).encode()).hexdigest()}"
-        like = next(iter(self._by_key.values()), None)
+        like = next(iter(self._keys.all()), None)
         if like is None:
             tenant = self._make((DEFAULT_LINE,), TenantSettings(), TenantBounds(), seed, keys)
         else:
             tenant = self._make(like.lines, replace(like.settings), like.bounds, seed, keys)
-        self._shown.add(api_key)
+        tenant.is_shown = True
         return tenant
 
-    def named(self, api_key: str) -> Tenant | None:
-        """The tenant that a key id belongs to, without a check of the secret: for its journal, not for answers."""
-        return self._by_key.get(api_key)
+    def why_not_admitted(self, api_key: str) -> str:
+        """Why a key pair that no tenant has gets none, as a sentence; empty if it gets one.
+
+        A key id that the mock has made has one secret. One that is too long, that cannot be printed, or that looks like
+        a secret of a mock gets no tenant: key ids are shown.
+        """
+        if not self._open_to_any_keys:
+            return "sb-api-key-id and sb-api-secret-key are not a key pair of this mock: use the pair that it printed"
+        if any(not tenant.is_shown for tenant in self._keys.of_key(api_key)):
+            return "this mock has made that sb-api-key-id itself, with another secret: use that, or another key id"
+        if not may_be_shown(api_key):
+            return (
+                f"this mock is open to any keys, but not to this sb-api-key-id: it must be printable, have {MOST_KEY} "
+                "characters at most, and must not begin as a secret of a mock"
+            )
+        if sum(tenant.is_shown for tenant in self._keys.all()) >= MOST_SHOWN:
+            return f"this mock has made tenants of {MOST_SHOWN} key pairs, which is the limit: remove some"
+        return ""
+
+    def named(self, id: str) -> Tenant | None:
+        """The tenant with an id, or None."""
+        return self._keys.named(id)
+
+    def of_key(self, api_key: str) -> Tenant | None:
+        """The oldest tenant with a key id, without a check of the secret: for its journal, not for answers."""
+        return next(iter(self._keys.of_key(api_key)), None)
 
     def of_token(self, text: str) -> tuple[Tenant, AccessToken] | None:
         """The tenant that a valid bearer token belongs to, with the token; or None."""
-        for tenant in self._by_key.values():
+        for tenant in self._keys.all():
             token = tenant.access_token(text)
             if token is not None:
                 return tenant, token
@@ -425,7 +449,7 @@ class Tenants:
 
     def all(self) -> tuple[Tenant, ...]:
         """Every tenant, oldest first."""
-        return tuple(self._by_key.values())
+        return self._keys.all()
 
     async def end_calls(self, tenant: Tenant) -> None:
         """End the tenant's calls: callees drop out, and recordings are finished. Bounded.
@@ -453,7 +477,7 @@ class Tenants:
             return
         tenant.removed = True
         tenant.faults.close()
-        self._by_key.pop(tenant.api_key.reveal(), None)
+        self._keys.remove(tenant)
         try:
             await self.end_calls(tenant)
         finally:
@@ -461,8 +485,7 @@ class Tenants:
             self._forget(tenant)
 
     def _forget(self, tenant: Tenant) -> None:
-        self._shown.discard(tenant.api_key.reveal())
-        self._by_key.pop(tenant.api_key.reveal(), None)
+        self._keys.remove(tenant)
         tenant.removed = True
         tenant.faults.close()
         tenant.close_account()

@@ -19,6 +19,7 @@ from tests.patience import PATIENCE_S, cut_off
 
 from offhook_mockserver.callees.numbers import NUMBERS
 from offhook_mockserver.commands.settings import shell_word, store_setting
+from offhook_mockserver.tenants.shown_keys import CONTROL_TOKEN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -152,6 +153,9 @@ def test_people_see_what_to_export_what_to_try_and_the_numbers() -> None:
         assert f"export {name}=" in text
     assert "/mock.db\n" in text.partition("export OFFHOOK_STORE=sqlite:/")[2], "not among the real ones"
     assert "offhook call +14155550123" in text
+    assert re.search(r"^Sendblue's API .*: http://\S+/mock/docs$", text, re.MULTILINE)
+    assert re.search(r"^Control API .*: http://\S+/mock/v1\n  the token is in /", text, re.MULTILINE)
+    assert CONTROL_TOKEN not in text
     for number, script in NUMBERS.items():
         assert f"{number}  {script.summary}" in text
 

@@ -134,7 +134,7 @@ def test_the_cause_keeps_its_traceback() -> None:
 def test_behind_a_socket_it_is_a_refusal_after_which_nothing_rang(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         async with MockServer(script_for=returns_none) as server:
-            phone = Phone.from_env({**server.environment, "OFFHOOK_STORE": "none"}, policy=CallPolicy())
+            phone = Phone.from_env(server.environment, policy=CallPolicy())
             async with phone:
                 call = phone.dial(NUMBER)
                 with pytest.raises(RequestRejected, match=r"HTTP 422.*returned NoneType; expected a Script") as raised:

@@ -41,6 +41,7 @@ def environment(server: MockServer) -> dict[str, str]:
         "SENDBLUE_API_API_KEY": server.tenant.api_key.reveal(),
         "SENDBLUE_API_API_SECRET": server.tenant.api_secret.reveal(),
         "OFFHOOK_FROM_NUMBER": server.from_number,
+        "OFFHOOK_STORE": "none",
     }
 
 

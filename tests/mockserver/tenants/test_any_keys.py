@@ -24,12 +24,33 @@ def test_a_mock_is_not_open_by_itself() -> None:
     assert Tenants(Ids(1)).admit("a key", "a secret") is None
 
 
-def test_a_key_pair_has_one_tenant_and_its_secret_counts() -> None:
+def test_each_key_pair_has_one_tenant_also_with_another_secret_for_the_same_key_id() -> None:
+    async def main() -> None:
+        among = tenants()
+        tenant, other = admitted(among, "a key"), admitted(among, "a key", "another secret")
+        assert admitted(among, "a key") is tenant
+        assert admitted(among, "a key", "another secret") is other
+        assert [each.id for each in among.all()] == ["a key", "a key-2"]
+        assert (among.named("a key"), among.named("a key-2")) == (tenant, other)
+        taken = admitted(among, "a key-2", "another secret")
+        assert taken not in {tenant, other}
+        assert (taken.id, among.of_key("a key-2")) == ("a key-2-2", taken)
+        await among.remove(tenant)
+        assert (among.find("a key", "secret of a test"), among.of_key("a key")) == (None, other)
+        assert admitted(among, "a key").id == "a key"
+
+    run_virtual(main())
+
+
+def test_a_key_id_that_the_mock_has_made_keeps_its_secret_and_a_refusal_says_why() -> None:
     among = tenants()
-    tenant = admitted(among, "a key")
-    assert admitted(among, "a key") is tenant
-    assert among.admit("a key", "another secret") is None
-    assert among.all() == (tenant,)
+    made = among.create(seed=7)
+    key = made.api_key.reveal()
+    assert among.admit(key, "another secret") is None
+    assert "has made that sb-api-key-id itself, with another secret" in among.why_not_admitted(key)
+    assert "must be printable" in among.why_not_admitted("mock_secret_1")
+    assert "the pair that it printed" in Tenants(Ids(1)).why_not_admitted("a key")
+    assert not among.why_not_admitted("a key")
 
 
 def test_such_a_tenant_is_like_the_oldest_one() -> None:
@@ -60,6 +81,7 @@ def test_there_is_a_limit_which_removed_tenants_do_not_count_for() -> None:
         among.create()
         made = [admitted(among, f"key {index}") for index in range(MOST_SHOWN)]
         assert among.admit("one more", "secret") is None
+        assert f"{MOST_SHOWN} key pairs" in among.why_not_admitted("one more")
         assert admitted(among, "key 0") is made[0]
         await among.remove(made[0])
         assert admitted(among, "one more") in among.all()

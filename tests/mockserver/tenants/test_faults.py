@@ -47,7 +47,7 @@ def test_limited_faults_make_a_sequence_before_the_latest_of_the_others() -> Non
     faults = Faults()
     faults.status(500)
     faults.status(501)
-    faults.status(502, times=1)
+    assert str(faults.status(502, times=1)).endswith("with 502, at most once")
     faults.status(503, times=1)
     assert [taken(faults) for _ in range(4)] == [502, 503, 501, 501]
 

@@ -38,5 +38,8 @@ def check_access(headers: Mapping[str, str], token: Secret, *, is_open: bool = F
         raise ControlRefused("browser", "web pages may not control a mock")
     given = headers.get("authorization", "")
     if given[: len(_BEARER)].lower() != _BEARER or not token.matches(given[len(_BEARER) :].strip()):
-        problem = "the header Authorization must be: Bearer and the control token that this mock printed"
+        problem = (
+            "the header Authorization must be: Bearer and the control_token of this mock, which is in the file that "
+            "OFFHOOK_MOCK_FILE names, or control_file of `offhook mock --json`"
+        )
         raise ControlRefused("token", problem, headers={"www-authenticate": "Bearer"})

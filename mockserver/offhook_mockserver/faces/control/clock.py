@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from offhook.errors import ConfigError
 from offhook.interfaces import iso_8601
 from offhook_mockserver.faces.control.operation import TENANT, ControlOperation
 from offhook_mockserver.faces.control.refusals import ControlRefused
@@ -61,7 +62,11 @@ def _move(asked: Asked) -> object:
     if len(body) != 1:
         raise ControlRefused("malformed", "pass one of advance_s, set_wall_s and set_wall")
     ((name, value),) = body.items()
-    (clock.advance if name == "advance_s" else clock.set_wall)(cast("float", value))
+    try:
+        (clock.advance if name == "advance_s" else clock.set_wall)(cast("float", value))
+    except ConfigError as error:  # which names the argument of a method
+        problem = error.message.removeprefix("seconds ").removeprefix("wall_s ")
+        raise ControlRefused("invalid", error.message if problem == error.message else f"{name} {problem}") from None
     return _shown(clock)
 
 

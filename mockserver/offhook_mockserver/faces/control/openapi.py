@@ -133,7 +133,7 @@ def _parameter(field: Field, place: str) -> dict[str, object]:
 
 
 def _id(operation: ControlOperation) -> str:
-    words = re.findall("[a-z0-9]+", operation.path.removeprefix(PREFIX).lower())
+    words = re.findall("[a-z0-9]+", operation.path.removeprefix(PREFIX).lower()) or ["mock"]
     return "_".join([operation.method.lower(), *words])
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from offhook_mockserver.faces.control.refusals import ControlRefused
 from offhook_mockserver.faces.operations.fields import NO_FIELDS, Field, Fields
 from offhook_mockserver.faces.operations.kinds import text
+from offhook_mockserver.tenants.shown_keys import MOST_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -30,7 +31,7 @@ TENANT: Final = f"{PREFIX}/tenants/{{tenant}}"
 DEFAULT: Final = "default"
 #: The field that every operation below `TENANT` has.
 TENANT_FIELD: Final = Fields(
-    Field("tenant", text(most=200), required=True, summary="The key id of a tenant; `default` for the first one.")
+    Field("tenant", text(most=MOST_KEY + 10), required=True, summary="The id of a tenant; `default` for the first one.")
 )
 JSON: Final = "application/json"
 WAV: Final = "audio/wav"
@@ -92,12 +93,12 @@ class Asked:
         """The tenant in its path.
 
         Raises:
-            ControlRefused: there is none with that key id.
+            ControlRefused: there is none with that id.
         """
         name = self.text("tenant")
         tenant = self.mock.first if name == DEFAULT else self.mock.tenants.named(name)
         if tenant is None or tenant.removed:
-            problem = "this mock has no tenant with that key id: GET /mock/v1/tenants lists them"
+            problem = "this mock has no tenant with that id: GET /mock/v1/tenants lists them"
             raise ControlRefused("no_such_tenant", problem)
         return tenant
 

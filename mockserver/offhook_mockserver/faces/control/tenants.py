@@ -103,8 +103,8 @@ _TENANT: Final[Schema] = named(
     "Tenant",
     an_object(
         {
-            "id": about(TEXT, "Its key id, which paths name it by."),
-            "api_key": about(TEXT, "The same, as the header `sb-api-key-id`."),
+            "id": about(TEXT, "What paths name it by: its key id, with a number behind it if that was taken."),
+            "api_key": about(TEXT, "Its key id, for the header `sb-api-key-id`."),
             "app_id": about(TEXT, "The application of its channels at Agora."),
             "lines": about(a_list(TEXT), "The numbers that it may call from."),
             "settings": about({"type": "object"}, "How its calls behave."),
@@ -125,7 +125,8 @@ _MADE: Final[Schema] = named(
             **cast("dict[str, Schema]", _TENANT["properties"]),
             "api_secret": about(TEXT, "Its secret key. No other answer holds it."),
             "environment": about(
-                a_map(TEXT), "The settings with which a program calls through this mock as this tenant."
+                a_map(TEXT),
+                "The settings with which a program calls through this mock as this tenant; it stores no calls.",
             ),
         }
     ),
@@ -215,10 +216,9 @@ def operations() -> tuple[ControlOperation, ...]:
 
 def shown(tenant: Tenant) -> dict[str, object]:
     """A tenant, for programs; without secrets."""
-    key = tenant.api_key.reveal()
     return {
-        "id": key,
-        "api_key": key,
+        "id": tenant.id,
+        "api_key": tenant.api_key.reveal(),
         "app_id": tenant.app_id,
         "lines": list(tenant.lines),
         "settings": tenant.settings.to_json(),

@@ -27,6 +27,8 @@ SOURCE: Final = "x-offhook-source"
 _MOST_PAIRS: Final = 100
 #: How many fields an error lists where none is like the one that was sent.
 _MOST_LISTED: Final = 4
+#: The shortest name that is taken as a part of another.
+_LEAST_ALIKE: Final = 3
 
 
 class _Default(Enum):
@@ -120,17 +122,26 @@ class Fields:
             if name in given:
                 values[name] = field.kind.accepted(given[name], place + name, lenient=lenient)
             elif field.required:
-                raise WrongValue(f"{place}{name} is missing: {field.kind.hint}")
+                raise WrongValue(f"{place}{name} is missing: {field.kind.hint}{self._instead(name, given)}")
             elif field.has_default:
                 values[name] = field.default
         if self.any_of and not lenient and not any(given.get(name, "") != "" for name in self.any_of):
-            raise WrongValue(f"{place}{self.any_of[0]} is missing: pass {' or '.join(self.any_of)}")
+            instead = self._instead(self.any_of[0], given)
+            raise WrongValue(f"{place}{self.any_of[0]} is missing: pass {' or '.join(self.any_of)}{instead}")
         if not self.extra:
             for name in given:
                 if name not in self._names:
                     near = nearest_name(name, self._names) or self._short_list()
-                    raise WrongValue(f"{place}{quoted(name)} is not a field of this request{near}")
+                    raise WrongValue(f"{quoted(place + name)} is not a field of this request{near}")
         return values
+
+    def _instead(self, missing: str, given: Mapping[str, object]) -> str:
+        """What is said of a field that a request has in place of one that is missing; empty if there is none."""
+        unknown = [name for name in given if name not in self._names]
+        meant = next((name for name in unknown if _alike(name, missing)), None)
+        if meant is not None:
+            return f"; {quoted(meant)} is there, did you mean {missing}?"
+        return "" if self.extra or not unknown else f"; {quoted(unknown[0])} is there, which is not a field"
 
     def _short_list(self) -> str:
         names = [field.name for field in self.fields]
@@ -181,6 +192,13 @@ class Fields:
         if not self.extra:
             schema["additionalProperties"] = False
         return schema
+
+
+def _alike(name: str, known: str) -> bool:
+    """Whether a name may have been meant for another: misspelt, cut, or written with other capitals."""
+    plain, wanted = name.replace("_", "").lower(), known.replace("_", "").lower()
+    within = len(plain) >= _LEAST_ALIKE and (plain in wanted or wanted in plain)
+    return within or bool(nearest_name(plain, [wanted]))
 
 
 def query_pairs(query: bytes) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
@@ -28,6 +28,7 @@ _MOST_TEXT: Final = 65_536
 #: A number whose digits messages do not show; Python's `g` fails for whole numbers that no float can hold.
 _MOST_SHOWN: Final = 10**20
 _MOST_URL: Final = 2_048
+_ANY_TEXT: Final = "pass a text"
 _E164: Final = r"\+[1-9][0-9]{6,14}"
 _EMAIL: Final = r"[^@\s]{1,64}@[^@\s]{1,190}"
 #: E.164 with single separators, or ten digits of the USA with or without a 1 before them.
@@ -49,6 +50,7 @@ _TIME: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
     r"(?:[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
 )
+_BLANK_FOR_PLUS: Final = re.compile(r" +[1-9][0-9]{6,14}")
 _DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -94,7 +96,7 @@ class Kind:
 
 
 def text(
-    *, least: int = 0, most: int = _MOST_TEXT, pattern: str = "", hint: str = "pass a text", exact: bool = False
+    *, least: int = 0, most: int = _MOST_TEXT, pattern: str = "", hint: str = _ANY_TEXT, exact: bool = False
 ) -> Kind:
     """Text of `least` to `most` characters that matches `pattern` as a whole.
 
@@ -104,7 +106,7 @@ def text(
 
     def read(value: object, name: str) -> object:
         if not isinstance(value, str):
-            raise WrongValue(f"{name} must be a string: {hint}")
+            raise WrongValue(f"{name} must be a string" + ("" if hint == _ANY_TEXT else f": {hint}"))
         if not least <= len(value) <= most:
             raise WrongValue(f"{name} must have {least} to {most} characters, got {len(value)}")
         if expression is not None and not expression.fullmatch(value):
@@ -119,7 +121,18 @@ def text(
     return Kind(schema=schema, read=read, hint=hint, textual=not exact)
 
 
-e164_number: Final = text(most=16, pattern=_E164, hint="pass an E.164 number, for example +14155550123")
+def _in_query(kind: Kind) -> Kind:
+    """The same numbers, with a word about the plus sign, which is a blank in a query as clients write it."""
+
+    def read(value: object, name: str) -> object:
+        if isinstance(value, str) and _BLANK_FOR_PLUS.fullmatch(value):
+            raise WrongValue(f"{name} begins with a blank where + must be: in a query, + is written %2B")
+        return kind.read(value, name)
+
+    return replace(kind, read=read)
+
+
+e164_number: Final = _in_query(text(most=16, pattern=_E164, hint="pass an E.164 number, for example +14155550123"))
 email: Final = text(most=254, pattern=_EMAIL, hint="pass an e-mail address")
 url: Final = text(most=_MOST_URL, pattern=_URL, hint="pass a URL that begins with https:// or http://")
 
@@ -134,7 +147,9 @@ def _read_dialled(value: object, name: str) -> object:
 
 
 #: A number that may be dialled: an E.164 number that is not an emergency number.
-dialled_number: Final = Kind(schema=e164_number.schema, read=_read_dialled, hint=e164_number.hint, textual=True)
+dialled_number: Final = _in_query(
+    Kind(schema=e164_number.schema, read=_read_dialled, hint=e164_number.hint, textual=True)
+)
 
 
 def whole(*, least: int = -MOST_WHOLE, most: int = MOST_WHOLE) -> Kind:
@@ -144,7 +159,7 @@ def whole(*, least: int = -MOST_WHOLE, most: int = MOST_WHOLE) -> Kind:
 
     def read(value: object, name: str) -> object:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
-            raise WrongValue(f"{name} must be a whole number: {hint}")
+            raise WrongValue(f"{name} must be a whole number{_range(*shown)}")
         return _within(int(value), name, least, most)
 
     schema = {"type": "integer", **_limits(least, most)}
@@ -159,7 +174,7 @@ def number(*, least: float | None = None, most: float | None = None) -> Kind:
 
     def read(value: object, name: str) -> object:
         if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
-            raise WrongValue(f"{name} must be a number: {hint}")
+            raise WrongValue(f"{name} must be a number{_range(least, most)}")
         return _within(value, name, least, most)
 
     schema = {"type": "number", **_limits(least, most)}
@@ -221,7 +236,7 @@ def list_of(item: Kind, *, least: int = 0, most: int = _MOST_ITEMS) -> Kind:
 
     def read(value: object, name: str, *, lenient: bool = False) -> object:
         if not isinstance(value, list):
-            raise WrongValue(f"{name} must be a list: {hint}")
+            raise WrongValue(f"{name} must be a list{_range(least, most, ' items')}")
         values = cast("list[object]", value)
         if not least <= len(values) <= most:
             raise WrongValue(f"{name} must have {least} to {most} items, got {len(values)}")
@@ -250,7 +265,7 @@ def either(*kinds: Kind) -> Kind:
                 return kind.accepted(value, name, lenient=lenient)
             except WrongValue as error:
                 problems.append(str(error))
-        raise WrongValue("; or ".join(problems))
+        raise WrongValue(_joined(problems))
 
     def parse(given: str) -> object:
         # The first kind that understands more of it than a text.
@@ -267,6 +282,15 @@ def either(*kinds: Kind) -> Kind:
     )
 
 
+def _joined(problems: list[str]) -> str:
+    """Several problems of one value as a sentence, with what they have in common once."""
+    heads = {problem.partition(": ")[0] for problem in problems}
+    if len(heads) == 1 and all(": " in problem for problem in problems):
+        tails = dict.fromkeys(problem.partition(": ")[2] for problem in problems)
+        return f"{heads.pop()}: {', or '.join(tails)}"
+    return "; or ".join(dict.fromkeys(problems))
+
+
 def _read_phone(value: object, name: str) -> object:
     if not isinstance(value, str) or not _PHONE.fullmatch(value):
         raise WrongValue(f"{name} must be a telephone number: {_PHONE_HINT}")
@@ -277,11 +301,13 @@ def _read_phone(value: object, name: str) -> object:
 
 
 #: A number in E.164, with or without separators, or a local number of the USA; handlers get it in E.164.
-phone_number: Final = Kind(
-    schema={"type": "string", "pattern": f"^({_PHONE.pattern})$", "maxLength": _MOST_PHONE},
-    read=_read_phone,
-    hint=_PHONE_HINT,
-    textual=True,
+phone_number: Final = _in_query(
+    Kind(
+        schema={"type": "string", "pattern": f"^({_PHONE.pattern})$", "maxLength": _MOST_PHONE},
+        read=_read_phone,
+        hint=_PHONE_HINT,
+        textual=True,
+    )
 )
 
 #: Whom a message goes to: an E.164 number or an e-mail address.

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final, cast
 from starlette.responses import Response
 
 from offhook.session import Grade
-from offhook.wording import printable
+from offhook.wording import printable, quoted
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.faulty_answer import faulty
 from offhook_mockserver.faces.operations.fields import query_pairs
 from offhook_mockserver.faces.operations.kinds import WrongValue
 from offhook_mockserver.faces.operations.request import body_of, headers_of
 from offhook_mockserver.faces.operations.routes import Routes
-from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, unknown_route
+from offhook_mockserver.faces.refusals import UNKNOWN_ROUTE, ApiRefusal, RequestRefused, nearest_route, unknown_route
 from offhook_mockserver.faces.sendblue import (
     account,
     auth_tokens,
@@ -87,6 +87,14 @@ _NOT_MOCKED: Final[Mapping[str, str]] = {
     "POST /account/lines/add-line": "documented, but not mocked: tests assign lines",
 }
 
+#: What is said of an operation that needs a lenient mock.
+_LENIENT: Final = "`offhook mock --lenient`, or TenantSettings(lenient=True), answers it, without state"
+#: Where people look for a description of an API.
+_FRONT_DOORS: Final = frozenset({"/", "/docs", "/mock", "/mock/", "/openapi.json", "/swagger", "/redoc", "/help"})
+#: The paths under which operations are answered, each with the one under which it is declared.
+DECLARED_PATHS: Final[Mapping[str, str]] = {
+    path: operation.path for operation in OPERATIONS for path in operation.paths
+}
 #: All of them, by their paths.
 ROUTES: Final = Routes(OPERATIONS)
 
@@ -180,11 +188,23 @@ class SendblueApi:
         def answered(operation: Operation) -> bool:
             return tenant.settings.lenient or not operation.lenient
 
+        found = self._routes.find(method, path)
+        is_lenient = found is not None and found[0].lenient
+        lenient = f" ({_LENIENT})" if is_lenient else ""
         allowed = self._routes.methods_of(path, answered)
         if allowed:
-            message = f"{printable(path)} is answered to {' and '.join(allowed)}, not to {method}"
+            message = f"{printable(path)} is answered to {' and '.join(allowed)}, not to {method}{lenient}"
             refused = RequestRefused(OTHER_METHOD, message, headers={"allow": ", ".join(allowed)})
             family = next(iter(self._routes.at(path).values())).family
+        elif is_lenient:
+            nearest = nearest_route(f"{method} {path}", {**self._routes.names(answered), **_NOT_MOCKED})
+            message = (
+                f"the mock does not answer {quoted(f'{method} {path}')}: {_LENIENT}. The nearest of its own: {nearest}"
+            )
+            refused, family = RequestRefused(UNKNOWN_ROUTE, message), Family.FACETIME
+        elif path in _FRONT_DOORS:
+            message = f"the mock does not answer {quoted(f'{method} {path}')}: GET /mock/docs shows what it answers"
+            refused, family = RequestRefused(UNKNOWN_ROUTE, message), Family.FACETIME
         else:
             message = unknown_route(f"{method} {path}", {**self._routes.names(answered), **_NOT_MOCKED})
             refused, family = RequestRefused(UNKNOWN_ROUTE, message), Family.FACETIME

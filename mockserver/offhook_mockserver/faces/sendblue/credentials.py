@@ -52,10 +52,7 @@ def authenticate(tenants: Tenants, headers: Mapping[str, str]) -> tuple[Tenant, 
         raise RequestRefused(KEYS_MISSING, f"missing or empty header: {missing}")
     tenant = tenants.admit(key, secret)
     if tenant is None:
-        raise RequestRefused(
-            KEYS_WRONG,
-            "sb-api-key-id and sb-api-secret-key are not a key pair of this mock: use the pair that it printed",
-        )
+        raise RequestRefused(KEYS_WRONG, tenants.why_not_admitted(key))
     return tenant, None
 
 
@@ -83,7 +80,7 @@ def named_tenant(tenants: Tenants, headers: Mapping[str, str]) -> Tenant | None:
 
     Its journal notes the request. Its answers must not depend on it.
     """
-    return tenants.named(_header(headers, KEY_HEADERS))
+    return tenants.of_key(_header(headers, KEY_HEADERS))
 
 
 def _bearer(headers: Mapping[str, str]) -> str:

@@ -48,10 +48,21 @@ def page_of(document: Mapping[str, object], source: str) -> str:
         *(f"<p>{_text(part)}</p>" for part in info["description"].split("\n\n")),
         f'<p><a href="{_text(source)}">The OpenAPI document</a></p>',
     ]
-    for path, methods in paths.items():
-        for method, operation in methods.items():
-            parts += _operation(f"{method.upper()} {path}", operation)
+    operations = {
+        f"{method.upper()} {path}": operation
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+    }
+    parts += ["<ul>", *(_entry(title, operation) for title, operation in operations.items()), "</ul>"]
+    for title, operation in operations.items():
+        parts += _operation(title, operation)
     return "".join([*parts, "</body></html>"])
+
+
+def _entry(title: str, operation: Mapping[str, object]) -> str:
+    """An operation in the index of the page."""
+    link = f'<a href="#{_text(str(operation["operationId"]))}"><code>{_text(title)}</code></a>'
+    return f"<li>{link} {_text(str(operation['summary']))}"
 
 
 def _operation(title: str, operation: Mapping[str, object]) -> Iterator[str]:

@@ -259,7 +259,7 @@ def _add(asked: Asked) -> object:
     _changed(lambda: registrations.add(type, hooks))
     if _GLOBAL in asked.body:
         registrations.global_secret = webhook_secret(asked.body[_GLOBAL])
-    return _answer(asked, f"{len(hooks)} webhooks of the type {type} were added")
+    return _answer(asked, f"{len(hooks)} webhook{'s' if len(hooks) != 1 else ''} of the type {type} added")
 
 
 def _replace(asked: Asked) -> object:

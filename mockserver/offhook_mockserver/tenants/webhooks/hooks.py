@@ -9,6 +9,7 @@ from offhook.arguments import check_several, check_text, wrong
 from offhook.errors import ConfigError
 from offhook.secret import Secret
 from offhook_mockserver.tenants.webhook_types import WebhookType, check_webhook_type
+from offhook_mockserver.tenants.webhooks.targets import without_user
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -41,10 +42,11 @@ class Hook:
     as_text: bool = False
 
     def to_json(self, *, with_secret: bool = True) -> Json:
-        """The webhook as the API lists it."""
+        """The webhook as the API lists it; `with_secret` says whether with its secret, and a name in its URL."""
+        url = self.url if with_secret else without_user(self.url)
         if self.as_text:
-            return self.url
-        listed: dict[str, Json] = {"url": self.url}
+            return url
+        listed: dict[str, Json] = {"url": url}
         if self.secret is not None and with_secret:
             listed["secret"] = self.secret.reveal()
         if self.lines:

@@ -31,6 +31,7 @@ Resolver: TypeAlias = "Callable[[str, int], Awaitable[Sequence[str]]]"
 #: How long the look-up of a name may take.
 _RESOLVE_S: Final = 5.0
 _DEFAULT_PORTS: Final[Mapping[str, int]] = {"http": 80, "https": 443}
+_USER: Final = re.compile(r"^([A-Za-z]+://)[^/?#]*@")
 _NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_][a-z0-9_-]{0,62})*")
 #: The last label of a host that resolvers read as an address, as 127.1, 0x7f.1 or 2130706433.
 _NUMERIC: Final = re.compile(r"([0-9]+|0x[0-9a-f]*)")
@@ -114,6 +115,11 @@ def target_of(url: str) -> Target:
         raise _no_target(f"write the address {quoted(host)} as four decimal numbers")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme == "https", host, port or _DEFAULT_PORTS[parts.scheme], path)
+
+
+def without_user(url: str) -> str:
+    """A URL whose user name and password, if it has any, are masked."""
+    return _USER.sub(r"\1***@", url, count=1)
 
 
 def shown(url: str) -> str:

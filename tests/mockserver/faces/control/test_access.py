@@ -62,6 +62,7 @@ def test_the_token_is_needed_for_every_operation(given: str) -> None:
             answer = await client.request(method, path, content=body, headers=headers)
             error = answer.json()["error"]
             assert (answer.status_code, error["code"]) == (401, "token"), (method, path)
+            assert "OFFHOOK_MOCK_FILE" in error["message"]
             assert answer.headers["www-authenticate"] == "Bearer"
             assert mock.control_token.reveal() not in answer.text
         assert len(mock.tenant.journal) == 0

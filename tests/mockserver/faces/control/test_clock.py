@@ -30,6 +30,15 @@ def test_the_clock_is_read_advanced_and_set() -> None:
     controlled(test)
 
 
+def test_a_refusal_names_the_field_of_the_request() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        for name, value in {"advance_s": -5, "set_wall_s": -1}.items():
+            answer = await client.post(CLOCK, json={name: value})
+            assert answer.json()["error"]["message"].startswith(f"{name} must be"), answer.text
+
+    controlled(test)
+
+
 @pytest.mark.parametrize(
     "body",
     [

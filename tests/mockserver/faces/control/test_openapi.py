@@ -23,7 +23,9 @@ def test_the_document_is_valid_and_its_names_are_unique() -> None:
     document: dict[str, Any] = control_openapi()
     validate(document)
     operations = [operation for item in document["paths"].values() for operation in item.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == len(control_operations())
+    names = {operation["operationId"] for operation in operations}
+    assert len(names) == len(operations) == len(control_operations())
+    assert all("_" in name for name in names), "what a client's method is called says what it is about"
     for operation in operations:
         assert operation["summary"].endswith(".")
         assert operation["responses"]["4XX"] == {"$ref": "#/components/responses/refused"}

@@ -36,6 +36,7 @@ def test_a_tenant_is_made_used_and_removed() -> None:
         assert tenant is not None
         assert made["api_secret"] == tenant.api_secret.reveal()
         assert made["environment"] == mock.environment_of(tenant)
+        assert made["environment"]["OFFHOOK_STORE"] == "none", "its calls would be among those of a person"
         assert made["settings"]["keep_audio_s"] == 300
         assert (made["lines"], tenant.lines) == (["+18885550177"], ("+18885550177",))
         path = f"{TENANTS}/{made['id']}"

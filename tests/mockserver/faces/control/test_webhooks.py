@@ -96,6 +96,20 @@ def test_a_webhook_that_cannot_be_is_refused(body: dict[str, Any]) -> None:
     controlled(test)
 
 
+def test_a_password_in_a_url_is_not_listed() -> None:
+    async def test(mock: InProcessMock, client: ControlClient) -> None:
+        url = "http://user:pw-SENTINEL@127.0.0.1:1/x?y=@"
+        added = await client.ok("POST", HOOKS, {"type": "receive", "url": url})
+        assert added == await client.ok("GET", HOOKS)
+        assert added["webhooks"]["receive"][0]["url"] == "http://***@127.0.0.1:1/x?y=@"
+        assert "SENTINEL" not in json.dumps(mock.tenant.export())
+        theirs = await client.get("/api/account/webhooks", headers={**keys_of(mock.tenant), "authorization": ""})
+        assert theirs.json()["webhooks"]["receive"][0]["url"] == url
+        await client.ok("DELETE", HOOKS, params={"type": "receive", "url": url})
+
+    controlled(test)
+
+
 def test_deliveries_are_listed_with_what_became_of_them() -> None:
     async def test(mock: InProcessMock, client: ControlClient) -> None:
         receiver = Receiver(mock)

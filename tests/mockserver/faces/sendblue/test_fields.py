@@ -157,21 +157,23 @@ FIELDS = Fields(
     ("given", "says"),
     [
         ({}, "to is missing: pass an E.164 number, for example +14155550123"),
+        ({"To": "1"}, "to is missing: pass an E.164 number, for example +14155550123; 'To' is there, did you mean to?"),
+        ({"to": " 14155550123"}, "to begins with a blank where + must be: in a query, + is written %2B"),
         ({"to": None}, "to must be a string: pass an E.164 number, for example +14155550123"),
         ({"to": "1"}, "to has the wrong form: pass an E.164 number, for example +14155550123"),
         ({"to": "+14155550123", "limit": 0}, "limit must be a number from 1 to 100, got 0"),
-        ({"to": "+14155550123", "limit": "1"}, "limit must be a whole number: pass a whole number from 1 to 100"),
-        ({"to": "+14155550123", "tags": [1]}, "tags[0] must be a string: pass a text"),
+        ({"to": "+14155550123", "limit": "1"}, "limit must be a whole number from 1 to 100"),
+        ({"to": "+14155550123", "tags": [1]}, "tags[0] must be a string"),
         ({"to": "+14155550123", "hook": []}, "hook must be an object"),
         ({"to": "+14155550123", "hook": {}}, "hook.url is missing: pass a URL that begins with https:// or http://"),
         ({"to": "+14155550123", "hooks": [{"url": 1}]}, "hooks[0].url must be a string: pass a URL that begins with"),
         (
             {"to": "+14155550123", "hooks": [{"url": "https://x", "secrt": ""}]},
-            "hooks[0].'secrt' is not a field of this request; did you mean secret?",
+            "'hooks[0].secrt' is not a field of this request; did you mean secret?",
         ),
         (
             {"to": "+14155550123", "hooks": [{"url": "https://x", "type": ""}]},
-            "hooks[0].'type' is not a field of this request; it has url and secret",
+            "'hooks[0].type' is not a field of this request; it has url and secret",
         ),
         ({"to": "+14155550123", "hook": {"url": "https://x", "secret": "123456"}}, "hook.secret must have 0 to 5"),
     ],
@@ -286,3 +288,26 @@ def test_a_url(given: str) -> None:
 def test_not_a_url(given: str) -> None:
     with pytest.raises(WrongValue, match="url has the wrong form"):
         url.read(given, "url")
+
+
+@pytest.mark.parametrize(
+    ("needed", "there"), [("steps", "step"), ("from_number", "from"), ("phoneNumber", "phone_number"), ("clip", "clop")]
+)
+def test_a_field_that_is_there_for_a_missing_one_is_named(needed: str, there: str) -> None:
+    for extra in (True, False):
+        with pytest.raises(WrongValue, match=f"{needed} is missing: .*; '{there}' is there, did you mean {needed}"):
+            Fields(Field(needed, text(), required=True), extra=extra).read({there: "x"})
+    with pytest.raises(WrongValue, match="'other' is there, which is not a field"):
+        Fields(Field(needed, text(), required=True), extra=False).read({"other": "x"})
+    with pytest.raises(WrongValue, match=f"pass {needed} or zone; '{there}' is there, did you mean {needed}"):
+        Fields(Field(needed, text()), Field("zone", text()), any_of=(needed, "zone")).read({there: "x"})
+
+
+def test_a_value_of_several_kinds_has_what_its_problems_share_once() -> None:
+    with pytest.raises(WrongValue) as caught:
+        contact.read("x", "number")
+    assert str(caught.value) == (
+        "number has the wrong form: pass an E.164 number, for example +14155550123, or pass an e-mail address"
+    )
+    with pytest.raises(WrongValue, match=r"^seed must be a string; or seed must be a whole number$"):
+        either(text(), whole()).read([], "seed")

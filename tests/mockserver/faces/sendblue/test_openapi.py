@@ -159,7 +159,10 @@ def test_the_page_has_no_script_loads_nothing_and_says_so() -> None:
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         assert "<script" not in answer.text
         assert not re.findall(r"\s(?:src|on\w+|style)=", answer.text)
-        assert re.findall(r'href="([^"]*)"', answer.text) == ["/mock/openapi.json"]
+        document, *index = re.findall(r'href="([^"]*)"', answer.text)
+        assert document == "/mock/openapi.json"
+        assert index == [f"#{heading}" for heading in re.findall(r'<h2 id="([^"]*)"', answer.text)]
+        assert len(index) >= len(OPERATIONS)
         for each in OPERATIONS:
             assert f"<code>{each.method} {each.path}</code>" in answer.text
 

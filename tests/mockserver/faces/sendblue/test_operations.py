@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from openapi_schema_validator import OAS31Validator
 from starlette.responses import PlainTextResponse
 from tests.mockserver.faces.sendblue.contract import ContractClient, against, keys_of
 
+from offhook.errors import ConfigError
 from offhook.interfaces import Ids
 from offhook.plugin import Plugins
 from offhook.session import Grade
@@ -219,6 +221,22 @@ def test_a_fault_happens_to_start_call_unless_it_names_another_path() -> None:
     against(test)
 
 
+def test_a_fault_for_a_path_that_no_operation_has_is_refused() -> None:
+    async def test(mock: InProcessMock, client: ContractClient) -> None:
+        nearest = {"/api/line": "/api/lines", "/api/v2/contacts/+14155550123": "/api/v2/contacts/{phone_number}"}
+        for path, near in nearest.items():
+            with pytest.raises(ConfigError, match=re.escape(f"'{path}'") + ".*did you mean " + re.escape(near)):
+                mock.tenant.faults.status(500, path=path)
+        with pytest.raises(ConfigError, match="for example /api/lines"):
+            mock.tenant.faults.delay(1, path="/nothing/like/it/at/all")
+        assert not mock.tenant.faults.active
+        old = "/api/v2/account/webhooks"
+        with mock.tenant.faults.status(500, path=old):
+            assert (await client.get(old)).status_code == 500
+
+    against(test)
+
+
 def ask(test_operation: Operation, method: str = "GET") -> httpx.Response:
     """The answer of an API that has this operation alone."""
 
@@ -287,7 +305,7 @@ def test_a_query_is_read_where_a_request_has_none() -> None:
 def test_a_lenient_operation_is_unknown_to_others() -> None:
     answer = ask(operation("GET", "/x", lenient=True))
     assert answer.status_code == 501
-    assert "the nearest documented route is" in answer.json()["message"]
+    assert "'GET /x': `offhook mock --lenient`" in answer.json()["message"]
 
 
 def test_any_keys_get_a_tenant_of_an_open_mock() -> None:
@@ -295,10 +313,14 @@ def test_any_keys_get_a_tenant_of_an_open_mock() -> None:
         mock.tenant.lines = LINES
         keys = {"sb-api-key-id": "any key", "sb-api-secret-key": "any secret"}
         assert (await client.get("/api/lines", headers=keys)).json()["numbers"] == list(LINES)
-        wrong = await client.get("/api/lines", headers={**keys, "sb-api-secret-key": "another"})
-        assert wrong.status_code == 401
-        (tenant,) = (each for each in mock.tenants.all() if each is not mock.tenant)
-        assert [entry.kind.value for entry in tenant.journal.entries] == ["request", "refusal"]
+        other = {**keys, "sb-api-secret-key": "another"}
+        assert (await client.get("/api/lines", headers=other)).json()["numbers"] == list(LINES)
+        assert [tenant.id for tenant in mock.tenants.all()][1:] == ["any key", "any key-2"]
+        printed = {**keys_of(mock.tenant), "sb-api-secret-key": "another"}
+        assert "with another secret" in (await client.get("/api/lines", headers=printed)).json()["message"]
+        tenant = mock.tenants.all()[1]
+        assert [entry.kind.value for entry in tenant.journal.entries] == ["request"]
+        assert [entry.kind.value for entry in mock.tenant.journal.entries] == ["refusal"]
         call = await client.post("/facetime/start-call", json=CALL, headers=keys)
         assert call.json()["agora"]["appId"] == tenant.app_id
 

@@ -204,7 +204,8 @@ def test_a_bad_request_is_400_and_says_what_is_wrong(body: bytes, named: str) ->
         ("POST", "/facetime/startCall", "POST /facetime/start-call"),
         ("POST", "/facetime/start-call/", "POST /facetime/start-call"),
         ("GET", "/api/line", "the nearest documented route is GET /api/lines"),
-        ("GET", "/", "the nearest documented route is"),
+        ("GET", "/", "GET /mock/docs shows what it answers"),
+        ("GET", "/mock", "GET /mock/docs shows what it answers"),
         ("PATCH", "/%0d%0aset-cookie: x", "the nearest documented route is"),
     ],
 )

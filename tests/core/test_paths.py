@@ -15,7 +15,7 @@ import pytest
 from tests.core.media.test_wav_writer import ordinary_user
 
 from offhook.errors import ConfigError, SpecError, StorageError
-from offhook.paths import expanded, home_folder, make_folder, obstacle, path_argument, remove_folders
+from offhook.paths import expanded, home_folder, make_folder, nearest_file, obstacle, path_argument, remove_folders
 
 
 def no_entry(who: object) -> None:
@@ -80,6 +80,14 @@ def test_an_argument_that_is_not_a_path_is_refused(argument: str, says: str) -> 
 @pytest.mark.parametrize("argument", ["a", "/a", "//a/b", "///a/b", "'", "it's", "a:b", "-"])
 def test_any_other_argument_is_a_path(argument: str) -> None:
     assert path_argument("jsonl", argument) == Path(argument)
+
+
+def test_the_nearest_file_of_the_same_ending_is_named(tmp_path: Path) -> None:
+    for name in ("greeting.wav", "greting.txt", "other.wav"):
+        (tmp_path / name).touch()
+    assert nearest_file(tmp_path / "greting.wav") == "; did you mean greeting.wav?"
+    assert nearest_file(tmp_path / "unlike.wav") == nearest_file(tmp_path / "absent" / "greting.wav") == ""
+    assert nearest_file("\0/greting.wav") == ""
 
 
 def test_folders_are_made_for_their_owner_and_removed_while_they_are_empty(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def _call_completed(tenant: Tenant, call: MockCall) -> dict[str, Json]:
 
 def _entry_text(call: MockCall, disposition: Json) -> str:
     text = f"call_log: {disposition}"
-    if call.end in _REASONS and disposition == _NOT_ANSWERED:
+    if call.end is not None and call.end in _REASONS and disposition == _NOT_ANSWERED:
         text += f", though the {call.end.text} ({CALL_LOG_HINT})"
     return text
 

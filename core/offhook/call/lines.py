@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ _Value = TypeVar("_Value")
 
 #: How many lines, and how many callees, are remembered; beyond that, those used longest ago are forgotten.
 _MOST: Final = 10_000
+#: How many callees are forgotten after a call: more than come to be remembered, and few enough to take no time.
+_MOST_FORGOTTEN: Final = 4
 
 
 class LineUse:
@@ -32,7 +35,7 @@ class LineUse:
         self._up: dict[str, tuple[str, str]] = {}
         #: For each line, the end of its last call.
         self._used_s: dict[str, float] = {}
-        #: For each callee, the line of the last call and when that ended.
+        #: For each callee that was called a moment ago, the line of the last call and when that ended; oldest first.
         self._called: dict[str, tuple[str, float]] = {}
 
     def choose(self, offered: Sequence[str], number: str, now_s: float) -> str:
@@ -65,6 +68,9 @@ class LineUse:
         line, number = self._up.pop(call_id)
         _remember(self._used_s, line, now_s)
         _remember(self._called, number, (line, now_s))
+        for callee, (_, ended_s) in tuple(islice(self._called.items(), _MOST_FORGOTTEN)):
+            if now_s - ended_s > self._same_line_s:
+                del self._called[callee]
 
 
 def _remember(known: dict[str, _Value], key: str, value: _Value) -> None:

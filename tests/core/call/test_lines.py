@@ -187,3 +187,11 @@ def test_the_number_of_remembered_lines_and_callees_is_limited(monkeypatch: pyte
     assert use.choose([B, A, C], NUMBERS[0], 5.0) == A, "it is forgotten, and so counts as never used"
     assert use.choose([B, A, C], NUMBERS[2], 5.0) == C
     assert use.choose([B, C], NUMBER, 5.0) == B
+
+
+def test_callees_of_long_ago_are_forgotten() -> None:
+    use = LineUse(60)
+    for index in range(100):
+        use.take("call", A, f"+1202555{index:04}")
+        use.give_back("call", 10.0 * index)
+    assert list(use._called) == [f"+1202555{index:04}" for index in range(93, 100)]

@@ -42,7 +42,7 @@ class Likeness:
         """The recording is that speech, all of it. Beside many busy programs, where audio is late, most of it."""
         if busy():
             assert self.correlation > 0.7, self
-            assert self.missing_ms < 0.25 * self.speech_ms, self
+            assert self.missing_ms < 0.4 * self.speech_ms, self
         else:
             assert self.correlation > least, self
             assert self.missing_ms == 0, self

@@ -220,9 +220,20 @@ class PaceTimers:
                 if since_s <= least_s:
                     found, least_s = (timer, number), since_s
         if found is None:
-            found = PaceTimer(self._loop, now_s, ptime_s), 0
+            found = PaceTimer(self._loop, now_s - self._since_wake_up(ptime_s, now_s), ptime_s), 0
             self._timers.append(found[0])
         return found[0], found[0].add(run, found[1], now_s)
+
+    def _since_wake_up(self, ptime_s: float, now_s: float) -> float:
+        """How long ago the loop woke up for frames of another length, if that was a moment ago; else 0.
+
+        What begins then is due together with them, as often as it is due.
+        """
+        if self._virtual:
+            return 0.0
+        others = (timer for timer in self._timers if timer.ptime_s != ptime_s)
+        since_s = min((timer.last_due(now_s)[1] % ptime_s for timer in others), default=0.0)
+        return since_s if since_s <= _MOMENT * ptime_s else 0.0
 
     def stop(self, timer: PaceTimer, run: Run) -> None:
         """Stop a run. Idempotent."""

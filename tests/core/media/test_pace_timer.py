@@ -100,13 +100,17 @@ def test_those_that_start_at_once_make_one_wake_up() -> None:
     assert len(pacers.loop.timers) == 2  # the one for frame 1 was cancelled, and none for frame 0
 
 
-def test_frames_of_another_length_are_another_matter() -> None:
+def test_frames_of_another_length_are_due_with_those_that_are_due_anyway() -> None:
     pacers = Pacers()
     pacers.start("a")
-    pacers.to(0.002)
-    pacers.start("b", ptime_ms=10)
-    pacers.to(0.023)
-    assert pacers.of("b") == [(0, 0.002), (1, 0.012), (2, 0.022)]
+    pacers.to(0.003)
+    assert pacers.start("slow", ptime_ms=100).started_at == 1000.0
+    assert pacers.start("fast", ptime_ms=10).started_at == 1000.003
+    pacers.to(0.0225)
+    assert pacers.start("faster", ptime_ms=5).started_at == 1000.0225
+    pacers.to(0.21)
+    assert pacers.of("slow") == [(0, 0.003), (1, 0.1), (2, 0.2)]
+    assert pacers.of("fast")[:3] == [(0, 0.003), (1, 0.013), (2, 0.023)]
 
 
 def test_many_are_spread_over_several_timers() -> None:

@@ -23,6 +23,7 @@ from offhook.interfaces import (
     LegFailed,
     LegReconnected,
 )
+from offhook.media import SendBatch
 from offhook_aiortc.delivery import Delivery
 from offhook_aiortc.members import Members
 from offhook_aiortc.receiver import Receiver
@@ -102,8 +103,9 @@ class AiortcLeg(Leg):
         self._loop = asyncio.get_running_loop()
         self._encoder = OpusEncoder(rate_hz, bitrate_bps, complexity)
         self._out = OutStream(ids)
+        self._batch = SendBatch.of_loop(self._loop)
         self._receiver = Receiver(
-            self._on_audio, rate_hz=rate_hz, loop=self._loop, counts=entrance.counts, wait_ms=wait_ms
+            self._gate.audio, rate_hz=rate_hz, loop=self._loop, counts=entrance.counts, wait_ms=wait_ms
         )
         self._members = Members(self._gate.event, self._receiver, self._loop)
         self._liveness = LivenessTimer(self._arrived, silence_s, self._on_liveness)
@@ -159,6 +161,10 @@ class AiortcLeg(Leg):
         if self._drop is not None and self._drop(number):
             self._counts["packets_dropped"] += 1
         else:
+            self._batch.send(self._send_now, data)
+
+    def _send_now(self, data: bytes) -> None:
+        if self._connection is not None:
             self._connection.peer.send_rtp(data)
 
     def counters(self) -> dict[str, int]:
@@ -320,10 +326,6 @@ class AiortcLeg(Leg):
         """Rejoin with this grant from now on."""
         self._grant = grant
 
-    def _on_audio(self, uid: int, frame: AudioFrame) -> None:
-        if not self._closed:
-            self._gate.audio(uid, frame)
-
     def _judge_delivery(self, now_s: float) -> None:
         if self._delivery.changed(now_s):
             event = (AudioLost if self._delivery.lost else AudioReturned)(Direction.SENT)
@@ -353,11 +355,11 @@ class AiortcLeg(Leg):
         if self._release_task is not None:
             return
         self._closed = True
+        self._receiver.close()
         if goodbye and self._connection is not None:
             self._connection.close(goodbye=self._out.bye())
         self._drop_connection()
         self._members.close()
-        self._receiver.close()
         self._encoder.close()
         self._release_task = asyncio.create_task(self._release())
 

@@ -14,6 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
+from offhook.media.send_batch import SendBatch
+
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
@@ -65,12 +67,13 @@ class PaceTimer:
         ptime_s: length of a frame, in seconds.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, anchor_s: float, ptime_s: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, batch: SendBatch, anchor_s: float, ptime_s: float) -> None:
         self.ptime_s = ptime_s
         self.anchor_s = anchor_s
         #: Replaced when it changes, since it may change while it is walked through.
         self.runs: tuple[Run, ...] = ()
         self._loop = loop
+        self._batch = batch
         #: A virtual loop can use one timer for all frames.
         self._again: Callable[[asyncio.Handle | None, float], bool] | None = getattr(loop, "call_again", None)
         #: The first frame that is not ticked for all pacers, and when it is due. It wakes then, or at the next turn if
@@ -136,8 +139,11 @@ class PaceTimer:
             number = self._following
             following = self._following = number + 1
             due_at = self._due_at = self.anchor_s + following * self.ptime_s
-            again = self._again
-            for run in self.runs:
+            again, runs = self._again, self.runs
+            shared = len(runs) > 1
+            if shared:
+                self._batch.open()
+            for run in runs:
                 if run.following == number:
                     run.following = following
                     tick = run.tick  # called as it is, not as a method
@@ -146,6 +152,8 @@ class PaceTimer:
                     except BaseException:
                         self._give_up(run)
                         raise
+            if shared:
+                self._batch.close()
             if not self.runs or self._timer is not None:  # all were stopped, or one was started meanwhile
                 return
             if again is not None and again(timer, due_at):
@@ -189,6 +197,7 @@ class PaceTimer:
 
     def _give_up(self, run: Run) -> None:
         """A tick raised: its pacer stops, and the others go on."""
+        self._batch.close()
         self.remove(run)
         self._go_on(self.last_due(self._loop.time())[0])
 
@@ -199,6 +208,7 @@ class PaceTimers:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop  # kept, so that no other loop gets its id while this is known by it
         self._virtual = hasattr(loop, "call_again")
+        self._batch = SendBatch.of_loop(loop)
         self._timers: list[PaceTimer] = []
 
     @classmethod
@@ -220,7 +230,7 @@ class PaceTimers:
                 if since_s <= least_s:
                     found, least_s = (timer, number), since_s
         if found is None:
-            found = PaceTimer(self._loop, now_s - self._since_wake_up(ptime_s, now_s), ptime_s), 0
+            found = PaceTimer(self._loop, self._batch, now_s - self._since_wake_up(ptime_s, now_s), ptime_s), 0
             self._timers.append(found[0])
         return found[0], found[0].add(run, found[1], now_s)
 

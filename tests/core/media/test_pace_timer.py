@@ -106,6 +106,8 @@ def test_frames_of_another_length_are_due_with_those_that_are_due_anyway() -> No
     pacers.to(0.003)
     assert pacers.start("slow", ptime_ms=100).started_at == 1000.0
     assert pacers.start("fast", ptime_ms=10).started_at == 1000.003
+    pacers.to(0.0115)
+    assert round(pacers.start("fast too", ptime_ms=10).started_at - 1000, 6) == 0.01
     pacers.to(0.0225)
     assert pacers.start("faster", ptime_ms=5).started_at == 1000.0225
     pacers.to(0.21)

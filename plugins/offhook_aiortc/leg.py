@@ -23,7 +23,7 @@ from offhook.interfaces import (
     LegFailed,
     LegReconnected,
 )
-from offhook.media import SendBatch
+from offhook.media import Pacer, SendBatch
 from offhook_aiortc.delivery import Delivery
 from offhook_aiortc.members import Members
 from offhook_aiortc.receiver import Receiver
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from offhook_aiortc.connection import Connection
     from offhook_aiortc.entrance import Entrance
 
-_REPORT_INTERVAL_S: Final = 1.0
+_REPORT_INTERVAL_MS: Final = 1_000
 
 
 class AiortcLeg(Leg):
@@ -123,7 +123,7 @@ class AiortcLeg(Leg):
         self._connection: Connection | None = None
         self._since_s = 0.0
         self._rejoining: asyncio.Task[None] | None = None
-        self._report_timer: asyncio.TimerHandle | None = None
+        self._reports = Pacer(self._loop, self._report, ptime_ms=_REPORT_INTERVAL_MS, max_lag_ms=0)
         self._release_task: asyncio.Task[None] | None = None
 
     @property
@@ -216,7 +216,7 @@ class AiortcLeg(Leg):
         self._out.payload_type = answer.payload_type
         self._members.reconcile(answer.members)
         self._liveness.start()
-        self._report()
+        self._reports.start()
         connection.start()
 
     def on_lost(self, connection: Connection, reason: str) -> None:
@@ -263,8 +263,7 @@ class AiortcLeg(Leg):
     def _drop_connection(self) -> None:
         """Close the connection without a goodbye."""
         self._liveness.stop()
-        if self._report_timer is not None:
-            self._report_timer.cancel()
+        self._reports.stop()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -332,8 +331,7 @@ class AiortcLeg(Leg):
             # Called later, so that the handler never runs inside a call of send().
             self._loop.call_soon(self._gate.event, event)
 
-    def _report(self) -> None:
-        self._report_timer = self._loop.call_later(_REPORT_INTERVAL_S, self._report)
+    def _report(self, index: int) -> None:
         now_s = self._clock.monotonic_s()
         if self._connection is not None:
             report = self._out.report(now_s, self._clock.wall_s(), self._receiver.blocks(now_s))

@@ -138,7 +138,9 @@ class AiortcLeg(Leg):
         self._loop.call_soon(self._gate.open)
 
     def send(self, frame: AudioFrame) -> None:
-        """See `Leg.send`: encodes and sends in this call; without a connection it drops and counts the frame.
+        """See `Leg.send`: encodes in this call, and sends in it or with others that are due now (see `SendBatch`).
+
+        Without a connection it drops and counts the frame.
 
         Raises:
             ValueError: another rate, or more than 20 ms.

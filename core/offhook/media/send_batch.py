@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-#: So many are sent together: the first one waits until the last one is encoded.
+#: How many are sent together, at most: the first one waits until the last one is encoded.
 _MOST: Final = 8
 
 

@@ -63,11 +63,14 @@ class PaceTimer:
 
     Args:
         loop: the event loop.
+        batch: takes what several pacers send in one turn; None on a virtual loop.
         anchor_s: when frame 0 is due, by the loop's clock.
         ptime_s: length of a frame, in seconds.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, batch: SendBatch, anchor_s: float, ptime_s: float) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, batch: SendBatch | None, anchor_s: float, ptime_s: float
+    ) -> None:
         self.ptime_s = ptime_s
         self.anchor_s = anchor_s
         #: Replaced when it changes, since it may change while it is walked through.
@@ -84,7 +87,7 @@ class PaceTimer:
         self._early_s = _NOTHING * ptime_s
         #: From when on the next frame is due as well, in seconds after the time of one.
         self._late_s = ptime_s - self._early_s
-        #: What will wake it; None while it is awake.
+        #: What will wake it; while it is awake, what has woken it, unless a pacer was started or stopped meanwhile.
         self._timer: asyncio.Handle | None = None
         #: The pacer in whose context it wakes, and a copy of that context.
         self._host: Run | None = None
@@ -133,16 +136,17 @@ class PaceTimer:
         self._timer = self._context.run(partial(self._loop.call_at, when_s, self._wake))
 
     def _wake(self) -> None:
-        timer, self._timer = self._timer, None
+        timer = self._timer
         # The usual case first, since it happens 50 times a second: one frame is due, and no more.
         if -self._early_s <= self._loop.time() - self._due_at < self._late_s:
             number = self._following
             following = self._following = number + 1
             due_at = self._due_at = self.anchor_s + following * self.ptime_s
-            again, runs = self._again, self.runs
-            shared = len(runs) > 1
-            if shared:
-                self._batch.open()
+            again, runs, batch = self._again, self.runs, self._batch
+            if batch is not None and len(runs) > 1:
+                batch.open()
+            else:
+                batch = None
             for run in runs:
                 if run.following == number:
                     run.following = following
@@ -150,20 +154,16 @@ class PaceTimer:
                     try:
                         tick(number - run.first)
                     except BaseException:
-                        self._give_up(run)
+                        self._give_up(run, timer)
                         raise
-            if shared:
-                self._batch.close()
-            if not self.runs or self._timer is not None:  # all were stopped, or one was started meanwhile
-                return
-            if again is not None and again(timer, due_at):
-                self._timer = timer
-            else:
+            if batch is not None:
+                batch.close()
+            if self._timer is timer and (again is None or not again(timer, due_at)):
                 self._timer = self._loop.call_at(due_at, self._wake)
         else:
-            self._wake_late()
+            self._wake_late(timer)
 
-    def _wake_late(self) -> None:
+    def _wake_late(self, timer: asyncio.Handle | None) -> None:
         """The loop was held up, or the timer came too early."""
         due, _ = self.last_due(self._loop.time())
         for run in self.runs:
@@ -178,16 +178,16 @@ class PaceTimer:
             try:
                 tick(number - run.first)
             except BaseException:
-                self._give_up(run)
+                self._give_up(run, timer)
                 raise
-        self._go_on(due)
+        self._go_on(due, timer)
 
-    def _go_on(self, due: int) -> None:
+    def _go_on(self, due: int, timer: asyncio.Handle | None) -> None:
         """Wake for the first frame that is not ticked for all pacers."""
         if not self.runs:
             return
         self._follow(min(run.following for run in self.runs))
-        if self._timer is not None:  # a pacer that was started meanwhile wakes it
+        if self._timer is not timer:  # a pacer that was started meanwhile wakes it
             return
         if self._following <= due:
             # Behind: one frame per turn of the loop, so that the task that reads the source can keep up.
@@ -195,11 +195,12 @@ class PaceTimer:
         else:
             self._timer = self._loop.call_at(self._due_at, self._wake)
 
-    def _give_up(self, run: Run) -> None:
+    def _give_up(self, run: Run, timer: asyncio.Handle | None) -> None:
         """A tick raised: its pacer stops, and the others go on."""
-        self._batch.close()
+        if self._batch is not None:
+            self._batch.close()
         self.remove(run)
-        self._go_on(self.last_due(self._loop.time())[0])
+        self._go_on(self.last_due(self._loop.time())[0], timer)
 
 
 class PaceTimers:
@@ -208,7 +209,7 @@ class PaceTimers:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop  # kept, so that no other loop gets its id while this is known by it
         self._virtual = hasattr(loop, "call_again")
-        self._batch = SendBatch.of_loop(loop)
+        self._batch = None if self._virtual else SendBatch.of_loop(loop)
         self._timers: list[PaceTimer] = []
 
     @classmethod

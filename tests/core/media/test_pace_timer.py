@@ -170,6 +170,19 @@ def test_one_can_stop_another_within_its_tick(late_s: float) -> None:
     assert [index for index, _ in pacers.of("a")] == list(range(11))
 
 
+@pytest.mark.parametrize("late_s", [0.0, 0.1], ids=["in time", "catching up"])
+def test_one_can_stop_the_one_in_whose_context_the_timer_runs(late_s: float) -> None:
+    pacers = Pacers()
+    first = pacers.start("a")
+    pacers.start("b", lambda index: first.stop() if index == 2 else None)
+    pacers.to(0.01)
+    pacers.loop.stall(late_s)
+    pacers.to(0.2)
+    assert [index for index, _ in pacers.of("a")] == [0, 1, 2]
+    assert [index for index, _ in pacers.of("b")] == list(range(11))
+    assert len([timer for timer in pacers.loop.timers if not timer.cancelled]) == 1
+
+
 @pytest.mark.parametrize("late_s", [0.0, 0.093, 0.1], ids=["in time", "catching up", "apart"])
 def test_one_can_start_another_within_its_tick(late_s: float) -> None:
     pacers = Pacers()

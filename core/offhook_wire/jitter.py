@@ -84,6 +84,16 @@ class JitterBuffer:
 
     def add(self, sequence: int, timestamp: int, payload: bytes) -> None:
         """Take a packet that just arrived."""
+        if sequence == self._next and timestamp == self._next_timestamp and not self._held:  # the usual case
+            ticks = self._ticks_of(payload) or FRAME_TICKS
+            self._next = (sequence + 1) & 0xFFFF
+            self._next_timestamp = (timestamp + ticks) & 0xFFFF_FFFF
+            self._delivered = (self._delivered << 1 | 1) & _HISTORY
+            self._stray = None
+            position = self._position
+            self._position = position + ticks
+            self._deliver(payload, position)
+            return
         if self._next is None:
             self._next, self._next_timestamp = sequence, timestamp
         ahead = sequence_distance(sequence, self._next)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Final
+
+from offhook.media import Pacer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
 #: The number of looks within the time limit. Time is counted in looks: after the event loop was blocked, its timers run
 #: before its sockets, and the blocked time counts as one look, so that it does not expire the timer.
 _LOOKS: Final = 10
+#: The longest time between two looks, in milliseconds; a time limit of more than ten times as much has more looks.
+_LONGEST_MS: Final = 1_000
 
 
 class LivenessTimer:
@@ -29,28 +34,34 @@ class LivenessTimer:
     def __init__(self, count: Callable[[], int], limit_s: float, on_change: Callable[[bool], None]) -> None:
         self.expired: bool = False
         self._count = count
-        self._look_s = limit_s / _LOOKS
+        #: From one look to the next, in whole milliseconds: a pacer shares the wake-ups of its loop with others.
+        self._look_ms = max(1, min(_LONGEST_MS, round(limit_s * 1000 / _LOOKS)))
+        self._looks = math.ceil(limit_s * 1000 / self._look_ms)
         self._on_change = on_change
         self._seen = 0
         self._still = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._pacer: Pacer | None = None
 
     def start(self) -> None:
         """Start watching."""
+        self.stop()
         self._seen, self._still, self.expired = self._count(), 0, False
-        self._again()
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        self._pacer = Pacer(loop, self._look, ptime_ms=self._look_ms, max_lag_ms=0)
+        self._pacer.start()
+        if self._pacer.started_at < now_s:  # the first interval is shorter, and does not count
+            self._still = -1
 
     def stop(self) -> None:
         """Stop watching. Idempotent; `on_change` is not called afterwards."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._pacer is not None:
+            self._pacer.stop()
+            self._pacer = None
 
-    def _again(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._look_s, self._look)
-
-    def _look(self) -> None:
-        self._again()
+    def _look(self, index: int) -> None:
+        if not index:  # at the start
+            return
         count = self._count()
         if count != self._seen:
             self._seen, self._still = count, 0
@@ -60,6 +71,6 @@ class LivenessTimer:
             return
         self._still += 1
         # The count last changed, or was first read, one interval before the first of these looks.
-        if self._still == _LOOKS and not self.expired:
+        if self._still == self._looks and not self.expired:
             self.expired = True
             self._on_change(True)

@@ -15,6 +15,9 @@ _FRAME_TICKS: Final = (
     + (*(ms * _MS for ms in (10, 20)),) * 2
     + (5 * _MS // 2, 5 * _MS, 10 * _MS, 20 * _MS) * 4
 )
+#: Ticks of a packet by its first byte, which says in its last two bits how many frames there are: one, two, or as many
+#: as the second byte says, which is 0 here.
+_PACKET_TICKS: Final = (*(_FRAME_TICKS[toc >> 3] * (1, 2, 2, 0)[toc & 3] for toc in range(256)),)
 
 
 def duration_ticks(payload: bytes) -> int:
@@ -22,12 +25,8 @@ def duration_ticks(payload: bytes) -> int:
     if not payload:
         return 0
     toc = payload[0]
-    code = toc & 3
-    if code < 3:
-        frames = 1 if code == 0 else 2
-    elif len(payload) > 1:
-        frames = payload[1] & 0x3F
-    else:
-        return 0
-    ticks = frames * _FRAME_TICKS[toc >> 3]
+    ticks = _PACKET_TICKS[toc]
+    if ticks or len(payload) == 1:
+        return ticks
+    ticks = (payload[1] & 0x3F) * _FRAME_TICKS[toc >> 3]
     return ticks if ticks <= _MOST_TICKS else 0

@@ -36,8 +36,12 @@ class RtpPacket:
 
     def encode(self) -> bytes:
         """The packet's bytes."""
-        second = self.payload_type | 0x80 if self.marker else self.payload_type
-        return _HEADER.pack(_VERSION << 6, second, self.sequence, self.timestamp, self.ssrc) + self.payload
+        return header(self.payload_type, self.marker, self.sequence, self.timestamp, self.ssrc) + self.payload
+
+
+def header(payload_type: int, marker: bool, sequence: int, timestamp: int, ssrc: int) -> bytes:
+    """The header of a packet without CSRCs, header extensions and padding."""
+    return _HEADER.pack(_VERSION << 6, payload_type | 0x80 if marker else payload_type, sequence, timestamp, ssrc)
 
 
 def parse(data: bytes) -> RtpPacket:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from offhook_wire.rtcp import ReportBlock
-from offhook_wire.rtp import CLOCK_HZ, sequence_distance, timestamp_distance
+from offhook_wire.rtp import CLOCK_HZ, timestamp_distance
 
 if TYPE_CHECKING:
     from offhook_wire.rtcp import SenderReport
@@ -32,7 +32,9 @@ class InStream:
         if self._base is None:
             self._base = self._highest = packet.sequence
         else:
-            self._highest += max(0, sequence_distance(packet.sequence, self._highest & 0xFFFF))
+            ahead = (packet.sequence - self._highest) & 0xFFFF
+            if ahead < 0x8000:
+                self._highest += ahead
         self.received += 1
         transit = (int(now_s * CLOCK_HZ) - packet.timestamp) & 0xFFFF_FFFF
         if self._transit is not None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from offhook_wire.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport, ntp_time, source_description
-from offhook_wire.rtp import CLOCK_HZ, FRAME_TICKS, OPUS_PAYLOAD_TYPE, RtpPacket, sequence_distance
+from offhook_wire.rtp import CLOCK_HZ, FRAME_TICKS, OPUS_PAYLOAD_TYPE, header, sequence_distance
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from offhook.interfaces import Ids
+    from offhook_wire.rtp import RtpPacket
 
 #: For this many packets after a change of source, older packets of the new source are dropped: they would reuse a
 #: number already sent, and SRTP's counter modes must never see an (SSRC, sequence) pair twice (RFC 3711, section 9.1).
@@ -135,4 +136,4 @@ class OutStream:
         self._sent_at_s = now_s
         self.packets += 1
         self.octets += len(payload)
-        return RtpPacket(self.payload_type, marker, sequence, timestamp, self.ssrc, payload).encode()
+        return header(self.payload_type, marker, sequence, timestamp, self.ssrc) + payload

@@ -23,6 +23,7 @@ from offhook.interfaces import (
     LegFailed,
     LegReconnected,
 )
+from offhook.media import Pacer, SendBatch
 from offhook_aiortc.delivery import Delivery
 from offhook_aiortc.members import Members
 from offhook_aiortc.receiver import Receiver
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
     from offhook_aiortc.connection import Connection
     from offhook_aiortc.entrance import Entrance
 
-_REPORT_INTERVAL_S: Final = 1.0
+_REPORT_INTERVAL_MS: Final = 1_000
 
 
 class AiortcLeg(Leg):
@@ -102,8 +103,9 @@ class AiortcLeg(Leg):
         self._loop = asyncio.get_running_loop()
         self._encoder = OpusEncoder(rate_hz, bitrate_bps, complexity)
         self._out = OutStream(ids)
+        self._batch = SendBatch.of_loop(self._loop)
         self._receiver = Receiver(
-            self._on_audio, rate_hz=rate_hz, loop=self._loop, counts=entrance.counts, wait_ms=wait_ms
+            self._gate.audio, rate_hz=rate_hz, loop=self._loop, counts=entrance.counts, wait_ms=wait_ms
         )
         self._members = Members(self._gate.event, self._receiver, self._loop)
         self._liveness = LivenessTimer(self._arrived, silence_s, self._on_liveness)
@@ -121,7 +123,7 @@ class AiortcLeg(Leg):
         self._connection: Connection | None = None
         self._since_s = 0.0
         self._rejoining: asyncio.Task[None] | None = None
-        self._report_timer: asyncio.TimerHandle | None = None
+        self._reports = Pacer(self._loop, self._report, ptime_ms=_REPORT_INTERVAL_MS, max_lag_ms=0)
         self._release_task: asyncio.Task[None] | None = None
 
     @property
@@ -136,7 +138,9 @@ class AiortcLeg(Leg):
         self._loop.call_soon(self._gate.open)
 
     def send(self, frame: AudioFrame) -> None:
-        """See `Leg.send`: encodes and sends in this call; without a connection it drops and counts the frame.
+        """See `Leg.send`: encodes in this call, and sends in it or with others that are due now (see `SendBatch`).
+
+        Without a connection it drops and counts the frame.
 
         Raises:
             ValueError: another rate, or more than 20 ms.
@@ -159,6 +163,10 @@ class AiortcLeg(Leg):
         if self._drop is not None and self._drop(number):
             self._counts["packets_dropped"] += 1
         else:
+            self._batch.send(self._send_now, data)
+
+    def _send_now(self, data: bytes) -> None:
+        if self._connection is not None:
             self._connection.peer.send_rtp(data)
 
     def counters(self) -> dict[str, int]:
@@ -210,7 +218,7 @@ class AiortcLeg(Leg):
         self._out.payload_type = answer.payload_type
         self._members.reconcile(answer.members)
         self._liveness.start()
-        self._report()
+        self._reports.start()
         connection.start()
 
     def on_lost(self, connection: Connection, reason: str) -> None:
@@ -257,8 +265,7 @@ class AiortcLeg(Leg):
     def _drop_connection(self) -> None:
         """Close the connection without a goodbye."""
         self._liveness.stop()
-        if self._report_timer is not None:
-            self._report_timer.cancel()
+        self._reports.stop()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -320,18 +327,13 @@ class AiortcLeg(Leg):
         """Rejoin with this grant from now on."""
         self._grant = grant
 
-    def _on_audio(self, uid: int, frame: AudioFrame) -> None:
-        if not self._closed:
-            self._gate.audio(uid, frame)
-
     def _judge_delivery(self, now_s: float) -> None:
         if self._delivery.changed(now_s):
             event = (AudioLost if self._delivery.lost else AudioReturned)(Direction.SENT)
             # Called later, so that the handler never runs inside a call of send().
             self._loop.call_soon(self._gate.event, event)
 
-    def _report(self) -> None:
-        self._report_timer = self._loop.call_later(_REPORT_INTERVAL_S, self._report)
+    def _report(self, index: int) -> None:
         now_s = self._clock.monotonic_s()
         if self._connection is not None:
             report = self._out.report(now_s, self._clock.wall_s(), self._receiver.blocks(now_s))
@@ -353,11 +355,11 @@ class AiortcLeg(Leg):
         if self._release_task is not None:
             return
         self._closed = True
+        self._receiver.close()
         if goodbye and self._connection is not None:
             self._connection.close(goodbye=self._out.bye())
         self._drop_connection()
         self._members.close()
-        self._receiver.close()
         self._encoder.close()
         self._release_task = asyncio.create_task(self._release())
 

@@ -50,7 +50,7 @@ class Receiver:
     ) -> None:
         self.frames: int = 0
         self.unclaimed: int = 0
-        self._deliver = deliver
+        self.deliver = deliver
         self._rate_hz = rate_hz
         self._loop = loop
         self._counts = counts
@@ -60,7 +60,7 @@ class Receiver:
 
     def add(self, packet: RtpPacket, now_s: float) -> None:
         """Take a packet; its frame is delivered before `add` returns, unless an earlier packet is missing."""
-        stream = self._stream(packet.ssrc)
+        stream = self._streams.get(packet.ssrc) or self._stream(packet.ssrc)
         if stream is None:
             self.unclaimed += 1
             return
@@ -75,7 +75,7 @@ class Receiver:
         if stream is not None:
             stream.uid = uid
             while stream.unclaimed:
-                self._play(stream, stream.unclaimed.popleft())
+                stream.play(stream.unclaimed.popleft())
 
     def heard_report(self, report: SenderReport, now_s: float) -> None:
         """Keep a sender report, for our reports."""
@@ -127,16 +127,16 @@ class Receiver:
 
     def close(self) -> None:
         """Free the decoders. Idempotent; nothing is delivered afterwards."""
+        self.deliver = _drop
         for stream in self._streams.values():
             stream.reception.close()
 
     def _stream(self, ssrc: int) -> _Stream | None:
         stream = self._streams.get(ssrc)
         if stream is None and len(self._streams) < _MAX_STREAMS:
-            stream = self._streams[ssrc] = _Stream(ssrc)
-            opened = stream
+            stream = self._streams[ssrc] = _Stream(self, ssrc)
             stream.reception = Reception(
-                lambda frame: self._play(opened, frame),
+                stream.play,
                 self._rate_hz,
                 self._loop,
                 counts=self._counts,
@@ -144,14 +144,9 @@ class Receiver:
             )
         return stream
 
-    def _play(self, stream: _Stream, frame: AudioFrame) -> None:
-        if stream.uid is None:
-            if len(stream.unclaimed) == _MAX_UNCLAIMED:
-                self.unclaimed += 1
-            stream.unclaimed.append(frame)
-        else:
-            self.frames += 1
-            self._deliver(stream.uid, frame)
+
+def _drop(uid: int, frame: AudioFrame) -> None:
+    """Take what is played after the end."""
 
 
 class _Stream:
@@ -159,8 +154,21 @@ class _Stream:
 
     reception: Reception
 
-    def __init__(self, ssrc: int) -> None:
+    def __init__(self, receiver: Receiver, ssrc: int) -> None:
+        self._receiver = receiver
         self.statistics = InStream(ssrc)
         self.uid: int | None = None
         self.ended = False
         self.unclaimed: deque[AudioFrame] = deque(maxlen=_MAX_UNCLAIMED)
+
+    def play(self, frame: AudioFrame) -> None:
+        """Deliver a frame, or keep it until the member is known."""
+        receiver, uid = self._receiver, self.uid
+        if uid is not None:
+            deliver = receiver.deliver  # called as it is, not as a method
+            receiver.frames += 1
+            deliver(uid, frame)
+        else:
+            if len(self.unclaimed) == _MAX_UNCLAIMED:
+                receiver.unclaimed += 1
+            self.unclaimed.append(frame)

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from offhook.testing import run_virtual
+from offhook.media import Pacer
+from offhook.testing import VirtualLoop, run_virtual
 from offhook_wire.liveness import LivenessTimer
 
 
@@ -71,3 +72,45 @@ def test_a_blocked_loop_counts_as_one_look() -> None:
         timer.stop()
 
     asyncio.run(main())
+
+
+class SharingLoop(VirtualLoop):
+    """A virtual loop on which pacers share timers as on one of real time."""
+
+    @property
+    def call_again(self) -> None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        raise AttributeError
+
+
+def test_looking_together_with_others_it_does_not_expire_early() -> None:
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        other = Pacer(loop, lambda index: None, ptime_ms=100)
+        other.start()
+        await asyncio.sleep(0.02)
+        expired: list[float] = []
+        timer = LivenessTimer(lambda: 0, 1.0, lambda now: expired.append(loop.time()))
+        timer.start()
+        await asyncio.sleep(2)
+        timer.stop()
+        other.stop()
+        return expired
+
+    with asyncio.Runner(loop_factory=SharingLoop) as runner:
+        (at,) = runner.run(main())
+    assert 1.1 - 1e-9 <= at <= 1.1 + 1e-9  # at 1.0 it would have waited for 0.98 s
+
+
+@pytest.mark.parametrize("limit_s", [0.05, 2.5, 12.5, 100.0])
+def test_it_expires_when_its_time_is_up(limit_s: float) -> None:
+    async def main() -> list[float]:
+        loop = asyncio.get_running_loop()
+        expired: list[float] = []
+        timer = LivenessTimer(lambda: 0, limit_s, lambda now: expired.append(loop.time()))
+        timer.start()
+        await asyncio.sleep(2 * limit_s)
+        timer.stop()
+        return expired
+
+    (at,) = run_virtual(main())
+    assert limit_s <= at + 1e-9 <= limit_s * 1.1

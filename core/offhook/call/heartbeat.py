@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces.clock import SystemClock
+from offhook.media.pacer import Pacer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from offhook.interfaces.clock import Clock
 
 
-#: How often the loop is looked at while no audio arrives, in seconds.
-_BEAT_S: Final = 0.1
+#: How often the loop is looked at while no audio arrives, in milliseconds.
+_BEAT_MS: Final = 100
 #: A shorter pause is not reported, in seconds: audio that was delayed this much is still placed well.
 LEAST_S: Final = 1.0
 
@@ -56,24 +57,26 @@ class Heartbeat:
         self._time_s = 0.0
         self._slept_s = 0.0
         self._loop: asyncio.AbstractEventLoop
-        self._timer: asyncio.TimerHandle | None = None
+        #: None while it does not look. The heartbeats of a loop share its wake-ups with the frames of calls.
+        self._beat: Pacer | None = None
 
     def start(self) -> None:
         """Start looking."""
         if self._clock is not None:
             self._loop = asyncio.get_running_loop()
             self._time_s, self._slept_s = self._loop.time(), self._clock.asleep_s()
-            self._again()
+            self._beat = Pacer(self._loop, lambda _: self.check(), ptime_ms=_BEAT_MS, max_lag_ms=0)
+            self._beat.start()
 
     def stop(self) -> None:
         """Stop looking: `on_pause` is not called after this. Idempotent."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        if self._beat is not None:
+            self._beat.stop()
+            self._beat = None
 
     def check(self) -> None:
         """Look now. Called for each frame and each event, so that a pause is known before these are used."""
-        if self._timer is None or self._clock is None:
+        if self._beat is None or self._clock is None:
             return
         time_s, slept_s = self._loop.time(), self._clock.asleep_s()
         slept = slept_s - self._slept_s
@@ -82,10 +85,3 @@ class Heartbeat:
         if took >= LEAST_S:
             stopped = self._watchdog is not None and self._watchdog.was_stopped(took)
             self._on_pause(Pause(took, slept, stopped or slept >= LEAST_S))
-
-    def _again(self) -> None:
-        self._timer = self._loop.call_later(_BEAT_S, self._beat)
-
-    def _beat(self) -> None:
-        self._again()
-        self.check()

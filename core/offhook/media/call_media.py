@@ -172,8 +172,9 @@ class CallMedia:
 
     def _pace(self) -> None:
         if self._opened and not self._held:
-            self._base = self.position
             self._pacer.start()
+            # Where frame 0 is due; it may have been due a moment before our leg joined.
+            self._base = max(0, round((self._pacer.started_at - self._joined_at) * self.rate_hz))
 
     def close(self) -> None:
         """Stop sending; what is queued is dropped."""

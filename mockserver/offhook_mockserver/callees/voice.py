@@ -122,8 +122,9 @@ class Voice:
 
     def start(self) -> None:
         """Publish, and send frames from now on."""
-        self._member.publish()
+        # First of the two that may be due together: the caller's pacer starts when it hears of the publication.
         self._pacer.start()
+        self._member.publish()
 
     def stop(self) -> None:
         """Stop sending frames. Idempotent."""

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import LeaveReason, LegClosed, MemberPublished, MemberUnpublished
+from offhook.media import Pacer, SendBatch
 from offhook_wire import rtcp, rtp
 from offhook_wire.rtp_in import InStream
 from offhook_wire.rtp_out import OutStream
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.rooms.member import EventHandler, PacketSender, RoomEvent, RoomView
 
 
-_REPORT_INTERVAL_S: Final = 1.0
+_REPORT_INTERVAL_MS: Final = 1_000
 
 
 class RtpMember:
@@ -60,10 +61,11 @@ class RtpMember:
         self._over = False
         self._talking: InStream | None = None
         self._ended = asyncio.Event()
+        self._batch = SendBatch.of_loop(asyncio.get_running_loop())
         # Kept when a talker leaves: after it has joined again, the listener hears the same SSRC continue.
         self.streams: dict[int, OutStream] = {} if streams is None else streams
         self._reporter = OutStream(ids, payload_type=payload_type)
-        self._timer: asyncio.TimerHandle | None = None
+        self._reports = Pacer(asyncio.get_running_loop(), self._report, ptime_ms=_REPORT_INTERVAL_MS, max_lag_ms=0)
 
     @property
     def present(self) -> bool:
@@ -87,7 +89,7 @@ class RtpMember:
     def admitted(self) -> None:
         """The room has admitted it: start sending reports."""
         self._present = True
-        self._report()
+        self._reports.start()
 
     def leave(self, reason: LeaveReason = LeaveReason.QUIT) -> None:
         """Leave the room; the others are notified with the first `reason`. Idempotent."""
@@ -153,19 +155,17 @@ class RtpMember:
             if data is None:
                 self._room.counters.misnumbered += 1
             else:
-                self._sender.send_rtp(data)
+                self._batch.send(self._sender.send_rtp, data)
 
     def talker_left(self, uid: int) -> None:
         """Send BYE for the stream of a member that has left."""
         stream = self.streams.get(uid)
         if self._present and stream is not None and stream.started:
-            self._sender.send_rtcp(stream.bye())
+            self._batch.send(self._sender.send_rtcp, stream.bye())
 
     def put_out(self, reason: str | None) -> None:
         """The room has removed this member; `reason` is None if the member left by itself."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._reports.stop()
         for uid in self.streams:
             self.talker_left(uid)
         if reason is not None:
@@ -180,9 +180,8 @@ class RtpMember:
             self.streams[uid] = stream
         return stream
 
-    def _report(self) -> None:
+    def _report(self, index: int) -> None:
         """Once a second, report to the member on each stream that it hears, and on how its own stream is received."""
-        self._timer = asyncio.get_running_loop().call_later(_REPORT_INTERVAL_S, self._report)
         now_s, wall_s = self._clock.monotonic_s(), self._clock.wall_s()
         blocks = [self._talking.block(now_s)] if self._talking is not None else []
         for stream in [stream for stream in self.streams.values() if stream.started] or [self._reporter]:

@@ -488,7 +488,7 @@ def test_a_member_that_said_bye_and_stays_is_muted_after_a_second() -> None:
         talker.say(0)
         talker.bye()
         assert ear.events[-1] == MemberPublished(1)
-        talker.member._report()  # pyright: ignore[reportPrivateUsage] - as its timer would after a second
+        talker.member._report(1)  # pyright: ignore[reportPrivateUsage] - as its timer would after a second
         assert ear.events[-1] == MemberUnpublished(1)
         talker.say(1)
         assert ear.events[-1] == MemberPublished(1)
@@ -504,7 +504,7 @@ def test_a_bye_that_names_only_other_streams_ends_nothing() -> None:
         talker.member.on_rtcp(
             rtcp.ReceiverReport(talker.stream.ssrc).encode() + rtcp.Bye((talker.stream.ssrc ^ 1,)).encode()
         )
-        talker.member._report()  # pyright: ignore[reportPrivateUsage] - as its timer would after a second
+        talker.member._report(1)  # pyright: ignore[reportPrivateUsage] - as its timer would after a second
         assert talker.member.published
 
     in_loop(check)

@@ -23,6 +23,7 @@ from offhook_wire import aiortc_private as private
 from offhook_wire.media_counts import MediaCounts
 from offhook_wire.relay_protocol import Candidate, Dtls, Fingerprint, Ice, PeerParameters
 from offhook_wire.rtp import is_rtcp
+from offhook_wire.shared_port import SharedPorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,11 @@ _HASH: Final = "sha-256"
 _HOST_PRIORITY: Final = 126 << 24
 
 Certificate = RTCCertificate
+
+
+def make_ports() -> SharedPorts:
+    """UDP ports on loopback, which any number of peers on the running loop can share."""
+    return SharedPorts(private.LOOPBACK_ADDRESSES)
 
 
 def make_certificate() -> Certificate:
@@ -64,6 +70,7 @@ class Peer:
         counts: counts what is dropped; by default, counters of its own.
         incoming: impairs incoming datagrams, for tests.
         outgoing: impairs outgoing datagrams, for tests.
+        ports: the UDP ports that it shares with other peers; None for sockets of its own.
 
     Attributes:
         counts: what was dropped.
@@ -80,6 +87,7 @@ class Peer:
         counts: MediaCounts | None = None,
         incoming: Carries | None = None,
         outgoing: Carries | None = None,
+        ports: SharedPorts | None = None,
     ) -> None:
         self.counts: MediaCounts = counts or MediaCounts()
         self._on_rtp: Callable[[bytes], None] = on_rtp
@@ -92,6 +100,7 @@ class Peer:
             counts=self.counts,
             incoming=incoming,
             outgoing=outgoing,
+            ports=ports,
         )
         self._ice = RTCIceTransport(self._gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])

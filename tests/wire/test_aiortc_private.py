@@ -1,6 +1,6 @@
 """The contract with aiortc and aioice: each private name by name, and one behaviour of each override.
 
-When this fails after an upgrade, offhook_wire/aiortc_private.py is what has to change, and nothing else.
+When this fails after an upgrade, offhook_wire/aiortc_private is what has to change, and nothing else.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from aioice.ice import CandidatePair, Connection, StunProtocol
 from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
 
 from offhook_wire import aiortc_private as private
+from offhook_wire.aiortc_private.connection import OwnProtocol
 from offhook_wire.impairment import Impairment
 from offhook_wire.media_counts import MediaCounts
 
@@ -203,8 +204,10 @@ def test_a_socket_that_the_system_does_not_empty_holds_a_bounded_amount() -> Non
     async def main() -> None:
         connection = private.LoopbackConnection(controlling=True, on_media=lambda data: None, counts=MediaCounts())
         transport = Stuck()
+        stuck = OwnProtocol(connection)
+        stuck.transport = transport
         for _ in range(1000):
-            connection.put(transport, bytes(1000), ("127.0.0.1", 9))
+            stuck.put(bytes(1000), ("127.0.0.1", 9))
         assert transport.waiting == 1000 * (private.MAX_UNSENT_BYTES // 1000 + 1)
         assert connection.counts.packets_unsent == 1000 - transport.waiting // 1000
         await connection.gather_candidates()
@@ -213,7 +216,7 @@ def test_a_socket_that_the_system_does_not_empty_holds_a_bounded_amount() -> Non
         assert connection.counts.packets_unsent == unsent + 1, "ICMP says that no socket is there"
         await connection.close()
         transport.closing, transport.waiting = True, 0
-        connection.put(transport, b"late", ("127.0.0.1", 9))
+        stuck.put(b"late", ("127.0.0.1", 9))
         assert transport.waiting == 0
 
     asyncio.run(main())

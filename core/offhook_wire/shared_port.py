@@ -1,0 +1,272 @@
+"""UDP ports that serve many ICE agents each, so that one wake-up of the loop serves the packets of all.
+
+A connectivity check names its receiver (the ufrag in USERNAME); once it has passed the receiver's integrity test, its
+source address is the receiver's, and everything else from there goes to it. What comes from an address that no
+authentic check has confirmed is dropped and counted, before anything is allocated for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from offhook.interfaces import Ids
+from offhook_wire import stun_header as stun
+from offhook_wire.media_counts import MediaCounts
+from offhook_wire.udp_socket import UdpSocket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: Datagrams that are handled in one turn of the loop, before other callbacks have theirs.
+MOST_HANDLED: Final = 64
+#: Datagrams that are read in one turn; of those that are not handled, some wait and the others are dropped.
+MOST_READ: Final = 256
+#: Datagrams of one receiver that are handled in one turn; more of them wait.
+MOST_OF_ONE: Final = 8
+#: Datagrams of one receiver that may wait; further ones are dropped and counted.
+MOST_WAITING: Final = 256
+#: Confirmed addresses of one receiver: with one more, the one that was confirmed longest ago is forgotten.
+MOST_ADDRESSES: Final = 8
+#: Hexadecimal digits of an agent's name; aioice's own names have 4 letters, which are sometimes the same.
+_UFRAG_DIGITS: Final = 16
+#: While the loop is blocked for this long, the system keeps all packets of a port, in seconds.
+_BLOCKED_S: Final = 0.5
+#: Packets a second of one receiver: audio, and some reports and checks.
+_PACKETS_PER_S: Final = 55
+
+
+class Place:
+    """What an ICE agent has of a port.
+
+    Args:
+        port: the port.
+        ufrag: the agent's name.
+        take: called with each datagram for the agent and its source; a check is not authentic yet. Must not raise.
+        counts: counts what is dropped.
+    """
+
+    __slots__ = ("addresses", "counts", "handled", "port", "take", "turn", "ufrag", "waiting")
+
+    def __init__(
+        self, port: SharedPort, ufrag: str, take: Callable[[bytes, tuple[str, int]], None], counts: MediaCounts
+    ) -> None:
+        self.port = port
+        self.ufrag: bytes = ufrag.encode()
+        self.take = take
+        self.counts = counts
+        #: The confirmed addresses, the latest last.
+        self.addresses: dict[tuple[str, int], None] = {}
+        #: In which turn of the port how many of its datagrams were handled.
+        self.turn: int = 0
+        self.handled: int = 0
+        self.waiting: deque[tuple[bytes, tuple[str, int]]] = deque()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The port's host and number."""
+        return self.port.address
+
+    def confirm(self, address: tuple[str, int]) -> bool:
+        """Note that an authentic check came from `address`; returns whether it is a new one of this agent.
+
+        What comes from there is this agent's from now on, whosever it was: ports are used again.
+        """
+        return self.port.confirm(self, address)
+
+    def expect(self, transaction: bytes) -> None:
+        """Have the response to a request of this agent, which may come from an unconfirmed address."""
+        self.port.expect(self, transaction)
+
+    def forget(self, transaction: bytes) -> None:
+        """Expect no response any more."""
+        self.port.forget(transaction)
+
+    def leave(self) -> None:
+        """Have nothing of the port any more. Idempotent."""
+        self.port.remove(self)
+
+
+class SharedPort:
+    """One socket and those who share it.
+
+    Args:
+        address: where to bind it.
+        counts: counts what belongs to nobody.
+        emptied: called when the last one has left; the port is closed then.
+
+    Raises:
+        OSError: it cannot be bound.
+        NotImplementedError: the loop does not watch sockets.
+    """
+
+    def __init__(self, address: str, counts: MediaCounts, emptied: Callable[[SharedPort], object]) -> None:
+        self._counts = counts
+        self._emptied = emptied
+        self._by_ufrag: dict[bytes, Place] = {}
+        self._by_address: dict[tuple[str, int], Place] = {}
+        self._by_transaction: dict[bytes, Place] = {}
+        #: Those of whom something waits; whose turn is next is first.
+        self._waiting: dict[Place, None] = {}
+        self._turn_number = 0
+        self._socket = UdpSocket(address, self._turn)
+        self.address: tuple[str, int] = self._socket.address
+        #: So many that a loop which is blocked loses nothing.
+        self._most: int = max(1, int(self._socket.holds / (_BLOCKED_S * _PACKETS_PER_S)))
+        self.send = self._socket.send
+
+    @property
+    def socket(self) -> UdpSocket:
+        """Its socket."""
+        return self._socket
+
+    def has_room_for(self, ufrag: str) -> bool:
+        """Whether one more may share it, and nobody has this name."""
+        return len(self._by_ufrag) < self._most and ufrag.encode() not in self._by_ufrag
+
+    def add(self, ufrag: str, take: Callable[[bytes, tuple[str, int]], None], counts: MediaCounts) -> Place:
+        """Give someone a place, see `Place`. There must be room for it."""
+        place = Place(self, ufrag, take, counts)
+        self._by_ufrag[place.ufrag] = place
+        return place
+
+    def remove(self, place: Place) -> None:
+        """Forget someone, with all addresses; close the socket after the last. Idempotent."""
+        if self._by_ufrag.get(place.ufrag) is not place:
+            return
+        del self._by_ufrag[place.ufrag]
+        for address in tuple(place.addresses):
+            self._forget_address(place, address)
+        for transaction in [key for key, owner in self._by_transaction.items() if owner is place]:
+            del self._by_transaction[transaction]
+        self._waiting.pop(place, None)
+        place.waiting.clear()
+        if not self._by_ufrag:
+            self._socket.close()
+            self._emptied(self)
+
+    def confirm(self, place: Place, address: tuple[str, int]) -> bool:
+        """See `Place.confirm`."""
+        new = address not in place.addresses
+        place.addresses.pop(address, None)
+        if len(place.addresses) == MOST_ADDRESSES:
+            self._forget_address(place, next(iter(place.addresses)))
+        place.addresses[address] = None
+        self._by_address[address] = place
+        return new
+
+    def expect(self, place: Place, transaction: bytes) -> None:
+        """See `Place.expect`."""
+        self._by_transaction[transaction] = place
+
+    def forget(self, transaction: bytes) -> None:
+        """See `Place.forget`."""
+        self._by_transaction.pop(transaction, None)
+
+    def _forget_address(self, place: Place, address: tuple[str, int]) -> None:
+        del place.addresses[address]
+        if self._by_address.get(address) is place:
+            del self._by_address[address]
+
+    def _turn(self) -> tuple[int, bool]:
+        """Handle what waits and what has arrived, so that nobody who sends much keeps the others waiting."""
+        self._turn_number = turn = self._turn_number + 1
+        left = MOST_HANDLED
+        for waiting in tuple(self._waiting):
+            if left <= MOST_HANDLED // 2:  # the rest is for those who do not wait
+                break
+            left -= self._hand_out(waiting, turn)
+        read, by_address = self._socket.read, self._by_address
+        for count in range(MOST_READ):
+            if left <= 0:
+                return count, True
+            datagram = read()
+            if datagram is None:
+                return count, bool(self._waiting)
+            data, address = datagram
+            place = by_address.get(address)
+            if place is None or not data or data[0] <= stun.LAST_FIRST_BYTE:
+                place = self._receiver_of(data)
+                if place is None:
+                    self._counts.packets_stray += 1
+                    continue
+            if place.turn != turn:
+                place.turn, place.handled = turn, 0
+            if place.handled < MOST_OF_ONE and not place.waiting:
+                place.handled += 1
+                left -= 1
+                place.take(data, address)
+            elif len(place.waiting) < MOST_WAITING:
+                place.waiting.append((data, address))
+                self._waiting[place] = None
+            else:
+                place.counts.packets_stray += 1
+        return MOST_READ, True
+
+    def _hand_out(self, place: Place, turn: int) -> int:
+        count = min(MOST_OF_ONE, len(place.waiting))
+        place.turn, place.handled = turn, count
+        for _ in range(count):
+            if place.waiting:  # it may leave in the meantime
+                place.take(*place.waiting.popleft())
+        self._waiting.pop(place, None)
+        if place.waiting:
+            self._waiting[place] = None  # behind the others
+        return count
+
+    def _receiver_of(self, data: bytes) -> Place | None:
+        """Whose a STUN message is: a request's by the name in it, a response's by its transaction."""
+        if not data or data[0] > stun.LAST_FIRST_BYTE:
+            return None
+        if stun.is_request(data):
+            return self._by_ufrag.get(stun.ufrag_of(data))
+        return self._by_transaction.get(stun.transaction_of(data))
+
+
+class SharedPorts:
+    """Opens ports as they are needed: one, unless the system's receive buffers are small. All are used on one loop.
+
+    Args:
+        addresses: where to bind; the first at which that is possible is used.
+        counts: counts what belongs to nobody.
+    """
+
+    def __init__(self, addresses: Sequence[str], counts: MediaCounts | None = None) -> None:
+        self._addresses = addresses
+        self.counts: MediaCounts = counts or MediaCounts()
+        self._ports: list[SharedPort] = []
+        self._ids = Ids()
+
+    @property
+    def open(self) -> tuple[SharedPort, ...]:
+        """The ports that are open; each is closed when the last place is given back."""
+        return tuple(self._ports)
+
+    def new_ufrag(self) -> str:
+        """A name for an agent, random and long enough to differ from those of others."""
+        return self._ids.hex(_UFRAG_DIGITS)
+
+    def place(self, ufrag: str, take: Callable[[bytes, tuple[str, int]], None], counts: MediaCounts) -> Place:
+        """Give an ICE agent a place at a port that has room and where nobody has its name.
+
+        Args:
+            ufrag: its name.
+            take: called with each datagram for it and its source; a check is not authentic yet. Must not raise.
+            counts: counts what is dropped.
+
+        Raises:
+            ConnectionError: no socket can be bound.
+            NotImplementedError: the loop does not watch sockets.
+        """
+        port = next((port for port in self._ports if port.has_room_for(ufrag)), None)
+        if port is None:
+            port = self._open()
+            self._ports.append(port)
+        return port.add(ufrag, take, counts)
+
+    def _open(self) -> SharedPort:
+        for address in self._addresses:
+            with contextlib.suppress(OSError):
+                return SharedPort(address, self.counts, self._ports.remove)
+        raise ConnectionError(f"no UDP socket can be bound to {' or '.join(self._addresses)}")

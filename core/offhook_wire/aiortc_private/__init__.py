@@ -1,4 +1,4 @@
-"""The only package that uses names which aiortc and aioice do not promise; pinned to aiortc 1.16 and aioice 0.13.
+"""The only package that uses names which aiortc, aioice and pylibsrtp do not promise; their versions are pinned.
 
 It changes four things, each on one object and never process-wide: ICE gathers loopback addresses and nothing else,
 its checks start at once instead of one every 20 ms, the socket passes media to a callback without queue or task (and
@@ -17,12 +17,9 @@ from offhook_wire.aiortc_private.connection import (
 from offhook_wire.aiortc_private.gatherer import LoopbackGatherer
 from offhook_wire.aiortc_private.srtp import (
     SRTP_ERRORS,
+    Ciphers,
     forget_ssrc,
-    protect_rtcp,
-    protect_rtp,
     release,
-    unprotect_rtcp,
-    unprotect_rtp,
 )
 from offhook_wire.udp_socket import MAX_DATAGRAM_BYTES, MAX_UNSENT_BYTES
 
@@ -33,12 +30,9 @@ __all__ = [
     "MAX_UNSENT_BYTES",
     "MAX_WAITING_DTLS",
     "SRTP_ERRORS",
+    "Ciphers",
     "LoopbackConnection",
     "LoopbackGatherer",
     "forget_ssrc",
-    "protect_rtcp",
-    "protect_rtp",
     "release",
-    "unprotect_rtcp",
-    "unprotect_rtp",
 ]

@@ -8,34 +8,65 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pylibsrtp
+from pylibsrtp import _binding
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiortc import RTCDtlsTransport
 
     from offhook_wire.aiortc_private.connection import LoopbackConnection
 
 #: libsrtp rejected a packet (forged, replayed, damaged, a number too far back), or its buffer is too small for it.
 SRTP_ERRORS: Final = (pylibsrtp.Error, ValueError)
+#: What encrypting may append.
+_RTP_TRAILER_BYTES: Final[int] = pylibsrtp.SRTP_MAX_TRAILER_LEN
+_RTCP_TRAILER_BYTES: Final[int] = pylibsrtp.SRTP_MAX_SRTCP_TRAILER_LEN
 
 
-def protect_rtp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
-    """Encrypt an RTP packet. The handshake must be over. Raises `SRTP_ERRORS`."""
-    return bytes(dtls._tx_srtp.protect(data))
+class Ciphers:
+    """The four directions of a transport whose handshake is over, as functions. They raise `SRTP_ERRORS`.
+
+    pylibsrtp's own methods do the same; they make a counter for C in each call and look up what never changes.
+
+    Args:
+        dtls: the transport. Let go of this before `release`.
+
+    Attributes:
+        protect_rtp: encrypts an RTP packet.
+        protect_rtcp: encrypts an RTCP packet.
+        unprotect_rtp: decrypts an RTP packet.
+        unprotect_rtcp: decrypts an RTCP packet.
+    """
+
+    __slots__ = ("protect_rtcp", "protect_rtp", "unprotect_rtcp", "unprotect_rtp")
+
+    def __init__(self, dtls: RTCDtlsTransport) -> None:
+        tx, rx = dtls._tx_srtp, dtls._rx_srtp
+        self.protect_rtp: Callable[[bytes], bytes] = _process(tx, _binding.lib.srtp_protect, _RTP_TRAILER_BYTES)
+        self.protect_rtcp: Callable[[bytes], bytes] = _process(tx, _binding.lib.srtp_protect_rtcp, _RTCP_TRAILER_BYTES)
+        self.unprotect_rtp: Callable[[bytes], bytes] = _process(rx, _binding.lib.srtp_unprotect, 0)
+        self.unprotect_rtcp: Callable[[bytes], bytes] = _process(rx, _binding.lib.srtp_unprotect_rtcp, 0)
 
 
-def protect_rtcp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
-    """Encrypt an RTCP packet. The handshake must be over. Raises `SRTP_ERRORS`."""
-    return bytes(dtls._tx_srtp.protect_rtcp(data))
+def _process(session: Any, function: Any, trailer_bytes: int) -> Callable[[bytes], bytes]:
+    pointer, data, buffer = session._srtp[0], session._cdata, session._buffer
+    size = _binding.ffi.new("int *")
+    most = len(data) - trailer_bytes
+    succeeded = _binding.lib.srtp_err_status_ok
 
+    # `session` is bound so that the memory behind `pointer` lives as long as this function.
+    def process(packet: bytes, session: Any = session) -> bytes:
+        size[0] = length = len(packet)
+        if length > most:
+            raise ValueError("packet is too long")
+        buffer[0:length] = packet
+        if (status := function(pointer, data, size)) != succeeded:
+            raise pylibsrtp.Error(pylibsrtp.ERRORS[status])
+        result: bytes = buffer[0 : size[0]]
+        return result
 
-def unprotect_rtp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
-    """Decrypt an RTP packet. Raises `SRTP_ERRORS`."""
-    return bytes(dtls._rx_srtp.unprotect(data))
-
-
-def unprotect_rtcp(dtls: RTCDtlsTransport, data: bytes) -> bytes:
-    """Decrypt an RTCP packet. Raises `SRTP_ERRORS`."""
-    return bytes(dtls._rx_srtp.unprotect_rtcp(data))
+    return process
 
 
 def forget_ssrc(dtls: RTCDtlsTransport, ssrc: int) -> None:

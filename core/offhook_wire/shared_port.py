@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 #: Datagrams that are handled in one turn of the loop, before other callbacks have theirs.
 MOST_HANDLED: Final = 64
-#: Datagrams that are read in one turn; of those that are not handled, some wait and the others are dropped.
+#: Datagrams that are read in one turn; those that are not handled wait, up to a bound.
 MOST_READ: Final = 256
-#: Datagrams of one receiver that are handled in one turn; more of them wait.
+#: Datagrams of one receiver that are handled in the turn in which they are read; more of them wait.
 MOST_OF_ONE: Final = 8
 #: Datagrams of one receiver that may wait; further ones are dropped and counted.
 MOST_WAITING: Final = 256
@@ -108,7 +108,7 @@ class SharedPort:
         self._by_address: dict[tuple[str, int], Place] = {}
         self._by_transaction: dict[bytes, Place] = {}
         #: Those of whom something waits; whose turn is next is first.
-        self._waiting: dict[Place, None] = {}
+        self._queue: deque[Place] = deque()
         self._turn_number = 0
         self._socket = UdpSocket(address, self._turn)
         self.address: tuple[str, int] = self._socket.address
@@ -140,8 +140,9 @@ class SharedPort:
             self._forget_address(place, address)
         for transaction in [key for key, owner in self._by_transaction.items() if owner is place]:
             del self._by_transaction[transaction]
-        self._waiting.pop(place, None)
-        place.waiting.clear()
+        if place.waiting:
+            place.waiting.clear()
+            self._queue.remove(place)
         if not self._by_ufrag:
             self._socket.close()
             self._emptied(self)
@@ -172,18 +173,12 @@ class SharedPort:
     def _turn(self) -> tuple[int, bool]:
         """Handle what waits and what has arrived, so that nobody who sends much keeps the others waiting."""
         self._turn_number = turn = self._turn_number + 1
-        left = MOST_HANDLED
-        for waiting in tuple(self._waiting):
-            if left <= MOST_HANDLED // 2:  # the rest is for those who do not wait
-                break
-            left -= self._hand_out(waiting, turn)
+        left = MOST_HANDLED - self._hand_out(MOST_HANDLED // 2)
         read, by_address = self._socket.read, self._by_address
         for count in range(MOST_READ):
-            if left <= 0:
-                return count, True
             datagram = read()
             if datagram is None:
-                return count, bool(self._waiting)
+                return count, bool(self._queue)
             data, address = datagram
             place = by_address.get(address)
             if place is None or not data or data[0] <= stun.LAST_FIRST_BYTE:
@@ -193,27 +188,33 @@ class SharedPort:
                     continue
             if place.turn != turn:
                 place.turn, place.handled = turn, 0
-            if place.handled < MOST_OF_ONE and not place.waiting:
+            if left > 0 and place.handled < MOST_OF_ONE and not place.waiting:
                 place.handled += 1
                 left -= 1
                 place.take(data, address)
-            elif len(place.waiting) < MOST_WAITING:
-                place.waiting.append((data, address))
-                self._waiting[place] = None
             else:
-                place.counts.packets_stray += 1
+                self._keep(place, data, address)
         return MOST_READ, True
 
-    def _hand_out(self, place: Place, turn: int) -> int:
-        count = min(MOST_OF_ONE, len(place.waiting))
-        place.turn, place.handled = turn, count
-        for _ in range(count):
-            if place.waiting:  # it may leave in the meantime
-                place.take(*place.waiting.popleft())
-        self._waiting.pop(place, None)
-        if place.waiting:
-            self._waiting[place] = None  # behind the others
-        return count
+    def _keep(self, place: Place, data: bytes, address: tuple[str, int]) -> None:
+        if len(place.waiting) == MOST_WAITING:
+            place.counts.packets_stray += 1
+            return
+        if not place.waiting:
+            self._queue.append(place)
+        place.waiting.append((data, address))
+
+    def _hand_out(self, most: int) -> int:
+        """Handle some of what waits, one datagram of each in turn; returns how many."""
+        for count in range(most):
+            if not self._queue:
+                return count
+            place = self._queue.popleft()
+            data, address = place.waiting.popleft()
+            if place.waiting:
+                self._queue.append(place)
+            place.take(data, address)
+        return most
 
     def _receiver_of(self, data: bytes) -> Place | None:
         """Whose a STUN message is: a request's by the name in it, a response's by its transaction."""

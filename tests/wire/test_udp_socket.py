@@ -246,7 +246,7 @@ def test_an_address_that_cannot_be_bound_leaves_no_socket(monkeypatch: pytest.Mo
         made.append(real(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(udp_socket.socket, "socket", note)
+    monkeypatch.setattr(socket, "socket", note)
 
     async def main() -> None:
         with pytest.raises(OSError) as caught:

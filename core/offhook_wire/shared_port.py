@@ -112,7 +112,7 @@ class SharedPort:
         self._turn_number = 0
         self._socket = UdpSocket(address, self._turn)
         self.address: tuple[str, int] = self._socket.address
-        #: So many that a loop which is blocked loses nothing.
+        #: With more, a loop that is blocked would lose packets.
         self._most: int = max(1, int(self._socket.holds / (_BLOCKED_S * _PACKETS_PER_S)))
         self.send = self._socket.send
 

@@ -192,6 +192,9 @@ def test_all_peers_are_at_one_port_and_each_hears_its_own() -> None:
             assert {data[-1] for data in pair.heard_by_relay + pair.heard_by_leg} == {number}
             assert pair.relay.counts == MediaCounts()
         assert ports.counts == MediaCounts()
+        (port,) = ports.open
+        assert len(port._by_address) == len(port._by_ufrag) == 5
+        assert port._by_transaction == {}, "no answer is waited for any more"
 
     with_pairs(5, check)
 
@@ -227,6 +230,25 @@ def test_a_delayed_datagram_that_arrives_after_the_end_is_dropped() -> None:
         assert (pair.heard_by_relay, pair.heard_by_leg) == ([], [])
 
     with_pairs(1, check)
+
+
+def test_a_delayed_check_that_arrives_after_the_end_confirms_nothing() -> None:
+    async def check(pairs: list[Pair], ports: SharedPorts) -> None:
+        pair, other = pairs
+        await asyncio.gather(*(pair.connect() for pair in pairs))
+        late = Impairment()
+        late.frozen = True
+        pair.relay.impair(late, None)
+        checking = asyncio.create_task(check_from(pair))
+        await until(lambda: late.carried == 1)
+        await pair.relay.stop()
+        late.frozen = False
+        assert len(ports.open[0]._by_address) == 1
+        await other.hear()
+        checking.cancel()
+        await asyncio.wait((checking,))
+
+    with_pairs(2, check)
 
 
 def test_a_leg_whose_address_changes_is_heard_and_hears_after_its_next_check() -> None:

@@ -23,7 +23,7 @@ from offhook_wire import aiortc_private as private
 from offhook_wire.media_counts import MediaCounts
 from offhook_wire.relay_protocol import Candidate, Dtls, Fingerprint, Ice, PeerParameters
 from offhook_wire.rtp import is_rtcp
-from offhook_wire.shared_port import SharedPorts
+from offhook_wire.shared_ports import SharedPorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable

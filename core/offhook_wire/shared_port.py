@@ -1,4 +1,4 @@
-"""UDP ports that serve many ICE agents each, so that one wake-up of the loop serves the packets of all.
+"""A UDP port that serves many ICE agents, so that one wake-up of the loop serves the packets of all.
 
 A connectivity check names its receiver (the ufrag in USERNAME); once it has passed the receiver's integrity test, its
 source address is the receiver's, and everything else from there goes to it. What comes from an address that no
@@ -11,13 +11,14 @@ import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from offhook.interfaces import Ids
 from offhook_wire import stun_header as stun
-from offhook_wire.media_counts import MediaCounts
+from offhook_wire.diversion import Diversion
 from offhook_wire.udp_socket import UdpSocket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
+
+    from offhook_wire.media_counts import MediaCounts
 
 #: Datagrams that are handled in one turn of the loop, before other callbacks have theirs.
 MOST_HANDLED: Final = 64
@@ -29,8 +30,6 @@ MOST_OF_ONE: Final = 8
 MOST_WAITING: Final = 256
 #: Confirmed addresses of one receiver: with one more, the one that was confirmed longest ago is forgotten.
 MOST_ADDRESSES: Final = 8
-#: Hexadecimal digits of an agent's name; aioice's own names have 4 letters, which are sometimes the same.
-_UFRAG_DIGITS: Final = 16
 #: While the loop is blocked for this long, the system keeps all packets of a port, in seconds.
 _BLOCKED_S: Final = 0.5
 #: Packets a second of one receiver: audio, and some reports and checks.
@@ -47,7 +46,7 @@ class Place:
         counts: counts what is dropped.
     """
 
-    __slots__ = ("addresses", "counts", "handled", "port", "take", "turn", "ufrag", "waiting")
+    __slots__ = ("addresses", "counts", "diversion", "diverted", "handled", "port", "take", "turn", "ufrag", "waiting")
 
     def __init__(
         self, port: SharedPort, ufrag: str, take: Callable[[bytes, tuple[str, int]], None], counts: MediaCounts
@@ -62,6 +61,9 @@ class Place:
         self.turn: int = 0
         self.handled: int = 0
         self.waiting: deque[tuple[bytes, tuple[str, int]]] = deque()
+        #: The address from which too much came, and what takes it out of the port, if the system can.
+        self.diverted: tuple[str, int] | None = None
+        self.diversion: Diversion | None = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -143,6 +145,8 @@ class SharedPort:
         if place.waiting:
             place.waiting.clear()
             self._queue.remove(place)
+        if place.diversion is not None:
+            place.diversion.close()
         if not self._by_ufrag:
             self._socket.close()
             self._emptied(self)
@@ -199,10 +203,31 @@ class SharedPort:
     def _keep(self, place: Place, data: bytes, address: tuple[str, int]) -> None:
         if len(place.waiting) == MOST_WAITING:
             place.counts.packets_stray += 1
+            if address != place.diverted:
+                self._divert(place, address)
             return
         if not place.waiting:
             self._queue.append(place)
         place.waiting.append((data, address))
+
+    def _divert(self, place: Place, address: tuple[str, int]) -> None:
+        """Keep what comes from an address that sends too much apart from what comes from others."""
+        if place.diversion is not None:
+            place.diversion.close()
+        place.diverted, place.diversion = address, None
+        with contextlib.suppress(OSError, NotImplementedError):
+            place.diversion = Diversion(self._socket.raw, address, self._take_diverted)
+
+    def _take_diverted(self, data: bytes, address: tuple[str, int]) -> None:
+        place = self._by_address.get(address)
+        if place is None or not data or data[0] <= stun.LAST_FIRST_BYTE:
+            place = self._receiver_of(data)
+        if place is None:
+            self._counts.packets_stray += 1
+        elif place.waiting:
+            self._keep(place, data, address)
+        else:
+            place.take(data, address)
 
     def _hand_out(self, most: int) -> int:
         """Handle some of what waits, one datagram of each in turn; returns how many."""
@@ -223,51 +248,3 @@ class SharedPort:
         if stun.is_request(data):
             return self._by_ufrag.get(stun.ufrag_of(data))
         return self._by_transaction.get(stun.transaction_of(data))
-
-
-class SharedPorts:
-    """Opens ports as they are needed: one, unless the system's receive buffers are small. All are used on one loop.
-
-    Args:
-        addresses: where to bind; the first at which that is possible is used.
-        counts: counts what belongs to nobody.
-    """
-
-    def __init__(self, addresses: Sequence[str], counts: MediaCounts | None = None) -> None:
-        self._addresses = addresses
-        self.counts: MediaCounts = counts or MediaCounts()
-        self._ports: list[SharedPort] = []
-        self._ids = Ids()
-
-    @property
-    def open(self) -> tuple[SharedPort, ...]:
-        """The ports that are open; each is closed when the last place is given back."""
-        return tuple(self._ports)
-
-    def new_ufrag(self) -> str:
-        """A name for an agent, random and long enough to differ from those of others."""
-        return self._ids.hex(_UFRAG_DIGITS)
-
-    def place(self, ufrag: str, take: Callable[[bytes, tuple[str, int]], None], counts: MediaCounts) -> Place:
-        """Give an ICE agent a place at a port that has room and where nobody has its name.
-
-        Args:
-            ufrag: its name.
-            take: called with each datagram for it and its source; a check is not authentic yet. Must not raise.
-            counts: counts what is dropped.
-
-        Raises:
-            ConnectionError: no socket can be bound.
-            NotImplementedError: the loop does not watch sockets.
-        """
-        port = next((port for port in self._ports if port.has_room_for(ufrag)), None)
-        if port is None:
-            port = self._open()
-            self._ports.append(port)
-        return port.add(ufrag, take, counts)
-
-    def _open(self) -> SharedPort:
-        for address in self._addresses:
-            with contextlib.suppress(OSError):
-                return SharedPort(address, self.counts, self._ports.remove)
-        raise ConnectionError(f"no UDP socket can be bound to {' or '.join(self._addresses)}")

@@ -83,6 +83,11 @@ class UdpSocket:
         return self._collecting
 
     @property
+    def raw(self) -> socket.socket:
+        """The system's socket."""
+        return self._socket
+
+    @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed

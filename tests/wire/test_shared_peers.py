@@ -23,7 +23,7 @@ from offhook_wire.rtp_out import OutStream
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from offhook_wire.shared_port import SharedPorts
+    from offhook_wire.shared_ports import SharedPorts
 
 # These tests look into ICE agents, to do what the network or a stranger would.
 # pyright: reportPrivateUsage=false

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,8 @@ from tests.patience import PATIENCE_S
 
 from offhook_wire import shared_port
 from offhook_wire.media_counts import MediaCounts
-from offhook_wire.shared_port import MOST_ADDRESSES, MOST_OF_ONE, MOST_WAITING, Place, SharedPorts
+from offhook_wire.shared_port import MOST_ADDRESSES, MOST_OF_ONE, MOST_WAITING, Place
+from offhook_wire.shared_ports import SharedPorts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -272,6 +274,79 @@ def test_one_that_floods_delays_nobody_and_loses_only_its_own() -> None:
         assert stage.heard["flooder"] == sorted(stage.heard["flooder"]), "what is left of it is in order"
         assert flooder.counts.packets_stray > 0
         assert quiet.counts.packets_stray == stage.strays == 0
+
+    on_stage(check)
+
+
+async def flood(stage: Stage, place: Place) -> Client:
+    """Send more at once than the port keeps of one; a client whose datagrams do not get to it any more."""
+    client = stage.client(place)
+    while place.diverted != client.address:
+        for _ in range(MOST_WAITING):
+            client.socket.sendto(b"\x80flood", place.port.address)
+        await asyncio.sleep(0)
+    await stage.until(lambda: not place.waiting)
+    return client
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes one source out of a socket")
+def test_what_floods_is_taken_out_of_the_port_and_still_heard() -> None:
+    async def check(stage: Stage) -> None:
+        flooder, other, quiet = stage.agent("flooder"), stage.agent("other"), stage.agent("quiet")
+        client = await flood(stage, flooder)
+        reads: list[bytes] = []
+        raw = flooder.port.socket.raw
+
+        def peek() -> bytes:
+            with contextlib.suppress(BlockingIOError):
+                reads.append(raw.recv(2000, socket.MSG_PEEK))
+            return reads[-1] if reads else b""
+
+        client.socket.sendto(b"\x80apart", quiet.port.address)
+        assert peek() == b"", "the shared socket's buffer stays free for the others"
+        await stage.until(lambda: stage.heard["flooder"][-1:] == [b"\x80apart"])
+        client.socket.sendto(request("other"), quiet.port.address)
+        await stage.until(lambda: stage.heard["other"] == [request("other")])
+        client.socket.sendto(request("nobody"), quiet.port.address)
+        await stage.until(lambda: stage.strays == 1)
+        stage.client(quiet).socket.sendto(b"\x80speech", quiet.port.address)
+        await stage.until(lambda: stage.heard["quiet"] == [b"\x80speech"])
+        other.confirm(client.address)
+        client.socket.sendto(b"\x80moved", quiet.port.address)
+        await stage.until(lambda: stage.heard["other"][-1] == b"\x80moved")
+        flooder.leave()
+        client.socket.sendto(b"\x80back", quiet.port.address)
+        assert peek() == b"\x80back"
+        await stage.until(lambda: stage.heard["other"][-1] == b"\x80back")
+
+    on_stage(check)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux takes one source out of a socket")
+def test_a_flood_from_another_address_is_taken_out_instead() -> None:
+    async def check(stage: Stage) -> None:
+        flooder = stage.agent("flooder")
+        await flood(stage, flooder)
+        before = flooder.diversion
+        assert before is not None
+        client = await flood(stage, flooder)
+        assert flooder.diverted == client.address
+        assert flooder.diversion is not before
+        client.socket.sendto(b"\x80last", flooder.port.address)
+        await stage.until(lambda: stage.heard["flooder"][-1] == b"\x80last")
+
+    on_stage(check)
+
+
+def test_where_the_system_cannot_take_it_out_the_port_copes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "other")
+
+    async def check(stage: Stage) -> None:
+        flooder = stage.agent("flooder")
+        client = await flood(stage, flooder)
+        assert flooder.diversion is None
+        client.socket.sendto(b"\x80last", flooder.port.address)
+        await stage.until(lambda: stage.heard["flooder"][-1] == b"\x80last")
 
     on_stage(check)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from offhook_wire.impairment import Carries
     from offhook_wire.media_counts import MediaCounts
-    from offhook_wire.shared_port import SharedPorts
+    from offhook_wire.shared_ports import SharedPorts
 
 
 class LoopbackGatherer(RTCIceGatherer):

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from aioice.stun import Message
 
     from offhook_wire.aiortc_private.connection import LoopbackConnection
-    from offhook_wire.shared_port import Place, SharedPorts
+    from offhook_wire.shared_port import Place
+    from offhook_wire.shared_ports import SharedPorts
 
 
 class SharedProtocol(MediaFirstProtocol):

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from offhook_wire.impairment import Impairment
     from offhook_wire.relay_protocol import JoinRequest, PeerParameters
     from offhook_wire.rtp_out import OutStream
-    from offhook_wire.shared_port import SharedPorts
+    from offhook_wire.shared_ports import SharedPorts
 
 
 _log = logging.getLogger(__name__)

@@ -73,6 +73,8 @@ class Stage:
 
 def on_stage(check: Callable[[Stage], Awaitable[None]], addresses: tuple[str, ...] = ("127.0.0.1",)) -> None:
     async def main() -> None:
+        troubles: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: troubles.append(context))
         stage = Stage(SharedPorts(addresses))
         try:
             await check(stage)
@@ -83,6 +85,7 @@ def on_stage(check: Callable[[Stage], Awaitable[None]], addresses: tuple[str, ..
             for client in stage.clients:
                 client.socket.close()
         assert stage.ports.open == ()
+        assert troubles == []
 
     asyncio.run(main())
 
@@ -285,7 +288,13 @@ async def flood(stage: Stage, place: Place) -> Client:
         for _ in range(MOST_WAITING):
             client.socket.sendto(b"\x80flood", place.port.address)
         await asyncio.sleep(0)
+    await stage.until(lambda: len(place.waiting) < MOST_WAITING - MOST_OF_ONE)
+    assert place.waiting
+    client.socket.sendto(b"\x80in order", place.port.address)
     await stage.until(lambda: not place.waiting)
+    await stage.until(lambda: b"\x80in order" in stage.heard["flooder"])
+    assert not place.waiting
+    assert stage.heard["flooder"][-1] == b"\x80in order", "behind what still waited"
     return client
 
 

@@ -89,7 +89,7 @@ class Nat:
     """Forwards datagrams between a leg and the relay, and can change the address at which the relay sees the leg."""
 
     def __init__(self) -> None:
-        self.target = ("127.0.0.1", 9)
+        self.target: tuple[str, int] = ("127.0.0.1", 9)
         self.leg: tuple[str, int] | None = None
         self.inner = self._open(self._outwards)
         self.outer = self._open(self._inwards)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 #: libsrtp rejected a packet (forged, replayed, damaged, a number too far back), or its buffer is too small for it.
 SRTP_ERRORS: Final = (pylibsrtp.Error, ValueError)
+#: libsrtp's functions, and what makes memory for C; neither has annotations.
+_lib: Final[Any] = cast("Any", _binding).lib
+_new: Final[Callable[[str], Any]] = cast("Any", _binding).ffi.new
+_ERRORS: Final[list[str]] = cast("Any", pylibsrtp).ERRORS
 #: What encrypting may append.
 _RTP_TRAILER_BYTES: Final[int] = pylibsrtp.SRTP_MAX_TRAILER_LEN
 _RTCP_TRAILER_BYTES: Final[int] = pylibsrtp.SRTP_MAX_SRTCP_TRAILER_LEN
@@ -43,17 +47,17 @@ class Ciphers:
 
     def __init__(self, dtls: RTCDtlsTransport) -> None:
         tx, rx = dtls._tx_srtp, dtls._rx_srtp
-        self.protect_rtp: Callable[[bytes], bytes] = _process(tx, _binding.lib.srtp_protect, _RTP_TRAILER_BYTES)
-        self.protect_rtcp: Callable[[bytes], bytes] = _process(tx, _binding.lib.srtp_protect_rtcp, _RTCP_TRAILER_BYTES)
-        self.unprotect_rtp: Callable[[bytes], bytes] = _process(rx, _binding.lib.srtp_unprotect, 0)
-        self.unprotect_rtcp: Callable[[bytes], bytes] = _process(rx, _binding.lib.srtp_unprotect_rtcp, 0)
+        self.protect_rtp: Callable[[bytes], bytes] = _process(tx, _lib.srtp_protect, _RTP_TRAILER_BYTES)
+        self.protect_rtcp: Callable[[bytes], bytes] = _process(tx, _lib.srtp_protect_rtcp, _RTCP_TRAILER_BYTES)
+        self.unprotect_rtp: Callable[[bytes], bytes] = _process(rx, _lib.srtp_unprotect, 0)
+        self.unprotect_rtcp: Callable[[bytes], bytes] = _process(rx, _lib.srtp_unprotect_rtcp, 0)
 
 
 def _process(session: Any, function: Any, trailer_bytes: int) -> Callable[[bytes], bytes]:
     pointer, data, buffer = session._srtp[0], session._cdata, session._buffer
-    size = _binding.ffi.new("int *")
-    most = len(data) - trailer_bytes
-    succeeded = _binding.lib.srtp_err_status_ok
+    size = _new("int *")
+    most: int = len(data) - trailer_bytes
+    succeeded: int = _lib.srtp_err_status_ok
 
     # `session` is bound so that the memory behind `pointer` lives as long as this function.
     def process(packet: bytes, session: Any = session) -> bytes:
@@ -61,8 +65,9 @@ def _process(session: Any, function: Any, trailer_bytes: int) -> Callable[[bytes
         if length > most:
             raise ValueError("packet is too long")
         buffer[0:length] = packet
-        if (status := function(pointer, data, size)) != succeeded:
-            raise pylibsrtp.Error(pylibsrtp.ERRORS[status])
+        status: int = function(pointer, data, size)
+        if status != succeeded:
+            raise pylibsrtp.Error(_ERRORS[status])
         result: bytes = buffer[0 : size[0]]
         return result
 

@@ -23,6 +23,7 @@ from offhook_wire import aiortc_private as private
 from offhook_wire.media_counts import MediaCounts
 from offhook_wire.relay_protocol import Candidate, Dtls, Fingerprint, Ice, PeerParameters
 from offhook_wire.rtp import is_rtcp
+from offhook_wire.shared_ports import SharedPorts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,11 @@ _HASH: Final = "sha-256"
 _HOST_PRIORITY: Final = 126 << 24
 
 Certificate = RTCCertificate
+
+
+def make_ports() -> SharedPorts:
+    """UDP ports on loopback, which any number of peers on the running loop can share."""
+    return SharedPorts(private.LOOPBACK_ADDRESSES)
 
 
 def make_certificate() -> Certificate:
@@ -64,6 +70,7 @@ class Peer:
         counts: counts what is dropped; by default, counters of its own.
         incoming: impairs incoming datagrams, for tests.
         outgoing: impairs outgoing datagrams, for tests.
+        ports: the UDP ports that it shares with other peers; None for sockets of its own.
 
     Attributes:
         counts: what was dropped.
@@ -80,38 +87,43 @@ class Peer:
         counts: MediaCounts | None = None,
         incoming: Carries | None = None,
         outgoing: Carries | None = None,
+        ports: SharedPorts | None = None,
     ) -> None:
         self.counts: MediaCounts = counts or MediaCounts()
         self._on_rtp: Callable[[bytes], None] = on_rtp
         self._on_rtcp: Callable[[bytes], None] = on_rtcp
         self._on_down: Callable[[str], None] = on_down
         self._heard = 0
+        #: While media can flow.
+        self._ciphers: private.Ciphers | None = None
         self._gatherer = private.LoopbackGatherer(
             controlling=controlling,
             on_media=self._media,
             counts=self.counts,
             incoming=incoming,
             outgoing=outgoing,
+            ports=ports,
         )
+        self._connection = self._gatherer.connection
         self._ice = RTCIceTransport(self._gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
         self._dtls.on("statechange", self._dtls_changed)
         self._early: list[bytes] = []
         #: The SSRCs of authentic packets, the latest last.
         self._ssrcs: dict[bytes, None] = {}
-        self._up = False
+        self._latest_ssrc = b""
         self._stopping = False
         self._handshake: asyncio.Task[None] | None = None
 
     @property
     def up(self) -> bool:
         """Whether media can flow."""
-        return self._up
+        return self._ciphers is not None
 
     @property
     def heard(self) -> int:
         """How much has arrived from the other side: authentic packets and ICE checks. It only grows."""
-        return self._heard + self._gatherer.connection.checks
+        return self._heard + self._connection.checks
 
     async def gather(self) -> PeerParameters:
         """Bind the sockets, and return what the other side must know."""
@@ -163,27 +175,29 @@ class Peer:
             self._handshake.exception()  # looked at, so that asyncio does not log what the other side caused
         if self._dtls.state != "connected":
             raise PeerFailed("the DTLS handshake failed, or the certificate does not match its fingerprint")
-        self._up = True
+        self._ciphers = private.Ciphers(self._dtls)
         early, self._early = self._early, []
         for data in early:
             self._media(data)
 
     def impair(self, incoming: Carries | None, outgoing: Carries | None) -> None:
         """Impair datagrams of both directions from now on; None for none."""
-        self._gatherer.connection.incoming = incoming
-        self._gatherer.connection.outgoing = outgoing
+        self._connection.incoming = incoming
+        self._connection.outgoing = outgoing
 
     def send_rtp(self, data: bytes) -> None:
         """Send an RTP packet now; do nothing before `connect` and after the end. Never raises."""
-        self._send(private.protect_rtp, data)
+        if self._ciphers is not None:
+            self._send(self._ciphers.protect_rtp, data)
 
     def send_rtcp(self, data: bytes) -> None:
         """Send a compound RTCP packet now; do nothing before `connect` and after the end. Never raises."""
-        self._send(private.protect_rtcp, data)
+        if self._ciphers is not None:
+            self._send(self._ciphers.protect_rtcp, data)
 
     async def stop(self) -> None:
         """Notify the other side over DTLS and close the sockets. Idempotent; no callback is called from now on."""
-        self._stopping, self._up = True, False
+        self._stopping, self._ciphers = True, None
         self._early.clear()
         await self._dtls.stop()
         # Closes the sockets, which makes a handshake in progress fail.
@@ -196,41 +210,48 @@ class Peer:
         # The DTLS reader was cancelled but not awaited: let it end.
         await asyncio.sleep(0)
         self._dtls.remove_all_listeners()
-        private.release(self._dtls, self._gatherer.connection)
+        private.release(self._dtls, self._connection)
         # The owner of a peer is the owner of these, and would be kept until Python looks for circles.
         self._on_rtp = self._on_rtcp = self._on_down = _ignore
 
-    def _send(self, protect: Callable[[RTCDtlsTransport, bytes], bytes], data: bytes) -> None:
-        if not self._up:
-            return
+    def _send(self, protect: Callable[[bytes], bytes], data: bytes) -> None:
         try:
-            protected = protect(self._dtls, data)
+            protected = protect(data)
         except private.SRTP_ERRORS:
             self.counts.packets_unsent += 1
         else:
-            self._gatherer.connection.send_now(protected)
+            self._connection.send_now(protected)
 
     def _media(self, data: bytes) -> None:
-        if self._up:
-            self._take(data)
-        elif not self._stopping:
-            if len(self._early) < _MAX_EARLY:
-                self._early.append(data)
-            else:
-                self.counts.packets_early += 1
-
-    def _take(self, data: bytes) -> None:
+        ciphers = self._ciphers
+        if ciphers is None:
+            self._keep_early(data)
+            return
         control = is_rtcp(data)
         try:
-            clear = (private.unprotect_rtcp if control else private.unprotect_rtp)(self._dtls, data)
+            clear = ciphers.unprotect_rtcp(data) if control else ciphers.unprotect_rtp(data)
         except private.SRTP_ERRORS:
             self.counts.srtp_errors += 1
             return
-        self._note_ssrc(data[4:8] if control else data[8:12])
+        ssrc = data[4:8] if control else data[8:12]
+        if ssrc != self._latest_ssrc:
+            self._note_ssrc(ssrc)
         self._heard += 1
-        (self._on_rtcp if control else self._on_rtp)(clear)
+        if control:
+            self._on_rtcp(clear)
+        else:
+            self._on_rtp(clear)
+
+    def _keep_early(self, data: bytes) -> None:
+        if self._stopping:
+            return
+        if len(self._early) < _MAX_EARLY:
+            self._early.append(data)
+        else:
+            self.counts.packets_early += 1
 
     def _note_ssrc(self, ssrc: bytes) -> None:
+        self._latest_ssrc = ssrc
         if ssrc in self._ssrcs:
             del self._ssrcs[ssrc]
         elif len(self._ssrcs) == _MAX_SSRCS:
@@ -240,8 +261,8 @@ class Peer:
         self._ssrcs[ssrc] = None
 
     def _dtls_changed(self) -> None:
-        if self._up and self._dtls.state in ("closed", "failed"):
-            self._up = False
+        if self._ciphers is not None and self._dtls.state in ("closed", "failed"):
+            self._ciphers = None
             # Lost consent closes ICE first; a goodbye over DTLS does not change the state of ICE.
             lost = self._ice.state != "completed"
             self._on_down("the connection was lost" if lost else "the other side ended the connection")

@@ -37,7 +37,7 @@ from offhook_sendblue.answer import grant_of, retry_after_s
 from offhook_sendblue.exchange import HttpAnswer
 from offhook_sqlite.archive import Reading
 from offhook_wire import access_token, pcm_protocol, relay_protocol, rtcp, rtp
-from offhook_wire.aiortc_private import LoopbackConnection
+from offhook_wire.aiortc_private.connection import LoopbackConnection, OwnProtocol
 from offhook_wire.media_counts import MediaCounts
 from offhook_wire.opus import OpusEncoder
 from offhook_wire.opus_packet import duration_ticks
@@ -182,14 +182,12 @@ def _stun() -> Callable[[bytes], None]:
             """Send nothing."""
 
     from aioice.candidate import Candidate
-    from aioice.ice import StunProtocol
 
     media: list[bytes] = []
     connection = LoopbackConnection(controlling=False, on_media=media.append, counts=MediaCounts())
-    protocol_class: Any = next(cls for cls in StunProtocol.__subclasses__() if "offhook" in cls.__module__)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    protocol = protocol_class(connection)  # makes a future
+    protocol: Any = OwnProtocol(connection)  # makes a future
     asyncio.set_event_loop(None)
     loop.close()
     protocol.transport = Transport()

@@ -1,12 +1,13 @@
 """The contract with aiortc and aioice: each private name by name, and one behaviour of each override.
 
-When this fails after an upgrade, offhook_wire/aiortc_private.py is what has to change, and nothing else.
+When this fails after an upgrade, offhook_wire/aiortc_private is what has to change, and nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+from typing import cast
 
 import pylibsrtp
 import pytest
@@ -15,9 +16,13 @@ from aioice.candidate import Candidate
 from aioice.ice import CandidatePair, Connection, StunProtocol
 from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
 
+from offhook.interfaces.ids import Ids
 from offhook_wire import aiortc_private as private
+from offhook_wire import rtp
+from offhook_wire.aiortc_private.connection import OwnProtocol
 from offhook_wire.impairment import Impairment
 from offhook_wire.media_counts import MediaCounts
+from offhook_wire.rtp_out import OutStream
 
 CONNECTION_ATTRIBUTES = (
     "_protocols",
@@ -34,10 +39,12 @@ CONNECTION_METHODS = (
     "check_start_task",
     "data_received",
     "get_component_candidates",
+    "request_received",
+    "_valid_username",
 )
 
 
-@pytest.mark.parametrize(("package", "version"), [("aiortc", "1.16."), ("aioice", "0.13.")])
+@pytest.mark.parametrize(("package", "version"), [("aiortc", "1.16."), ("aioice", "0.13."), ("pylibsrtp", "1.0.")])
 def test_the_versions_are_those_that_were_read(package: str, version: str) -> None:
     assert importlib.metadata.version(package).startswith(version)
 
@@ -67,6 +74,53 @@ def test_the_dtls_transport_has_the_srtp_session(name: str) -> None:
         assert hasattr(RTCDtlsTransport(ice, [RTCCertificate.generateCertificate()]), name)
 
     asyncio.run(main())
+
+
+def test_answers_find_their_request_by_its_transaction() -> None:
+    async def main() -> None:
+        assert StunProtocol(Connection(ice_controlling=True)).transactions == {}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["_srtp", "_cdata", "_buffer"])
+def test_an_srtp_session_has_the_memory(name: str) -> None:
+    assert hasattr(pylibsrtp.Session(), name)
+
+
+@pytest.mark.parametrize(
+    "name", ["srtp_protect", "srtp_protect_rtcp", "srtp_unprotect", "srtp_unprotect_rtcp", "srtp_err_status_ok"]
+)
+def test_libsrtp_has_the_function(name: str) -> None:
+    assert hasattr(pylibsrtp._binding.lib, name)
+
+
+def test_our_way_to_libsrtp_does_what_pylibsrtps_does() -> None:
+    class Transport:
+        """What a DTLS transport has after the handshake."""
+
+        def __init__(self) -> None:
+            key = bytes(range(30))
+            self._tx_srtp = pylibsrtp.Session(pylibsrtp.Policy(key=key, ssrc_type=pylibsrtp.Policy.SSRC_ANY_OUTBOUND))
+            self._rx_srtp = pylibsrtp.Session(pylibsrtp.Policy(key=key, ssrc_type=pylibsrtp.Policy.SSRC_ANY_INBOUND))
+
+    theirs, transport = Transport(), Transport()
+    ours = private.Ciphers(cast("RTCDtlsTransport", transport))
+    for sequence in range(3):
+        packet = rtp.RtpPacket(111, False, sequence, 960 * sequence, 7, b"opus" * (sequence + 1)).encode()
+        protected = ours.protect_rtp(packet)
+        assert protected == theirs._tx_srtp.protect(packet)
+        assert ours.unprotect_rtp(protected) == packet
+    report = OutStream(Ids(1)).bye()
+    protected = ours.protect_rtcp(report)
+    assert protected == theirs._tx_srtp.protect_rtcp(report)
+    assert ours.unprotect_rtcp(protected) == report
+    with pytest.raises(pylibsrtp.Error, match="replay"):
+        ours.unprotect_rtcp(protected)
+    with pytest.raises(ValueError, match="too long"):
+        ours.protect_rtp(bytes(1400))
+    with pytest.raises(ValueError, match="too long"):
+        ours.unprotect_rtp(bytes(1501))
 
 
 def test_srtp_can_forget_a_stream() -> None:
@@ -203,8 +257,10 @@ def test_a_socket_that_the_system_does_not_empty_holds_a_bounded_amount() -> Non
     async def main() -> None:
         connection = private.LoopbackConnection(controlling=True, on_media=lambda data: None, counts=MediaCounts())
         transport = Stuck()
+        stuck = OwnProtocol(connection)
+        stuck.transport = transport
         for _ in range(1000):
-            connection.put(transport, bytes(1000), ("127.0.0.1", 9))
+            stuck.put(bytes(1000), ("127.0.0.1", 9))
         assert transport.waiting == 1000 * (private.MAX_UNSENT_BYTES // 1000 + 1)
         assert connection.counts.packets_unsent == 1000 - transport.waiting // 1000
         await connection.gather_candidates()
@@ -213,7 +269,7 @@ def test_a_socket_that_the_system_does_not_empty_holds_a_bounded_amount() -> Non
         assert connection.counts.packets_unsent == unsent + 1, "ICMP says that no socket is there"
         await connection.close()
         transport.closing, transport.waiting = True, 0
-        connection.put(transport, b"late", ("127.0.0.1", 9))
+        stuck.put(b"late", ("127.0.0.1", 9))
         assert transport.waiting == 0
 
     asyncio.run(main())
@@ -244,7 +300,9 @@ def test_aioice_logs_by_these(owner: type, name: str) -> None:
     assert callable(getattr(owner, name))
 
 
-@pytest.mark.parametrize("name", ["send_data", "send_stun", "datagram_received", "error_received"])
+@pytest.mark.parametrize(
+    "name", ["send_data", "send_stun", "datagram_received", "error_received", "request", "close", "connection_lost"]
+)
 def test_the_stun_protocol_sends_and_receives_by(name: str) -> None:
     assert callable(getattr(StunProtocol, name))
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from offhook_wire.impairment import Impairment
     from offhook_wire.relay_protocol import JoinRequest, PeerParameters
     from offhook_wire.rtp_out import OutStream
+    from offhook_wire.shared_ports import SharedPorts
 
 
 _log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class WebRtcClient:
         ids: for SSRCs.
         silence_s: a client from which nothing has arrived for this long is dropped.
         streams: the streams that it heard before, if it comes back; else None.
+        ports: the UDP ports that all clients share.
         incoming: impairs media from the client, for tests.
         outgoing: impairs media to the client, for tests.
     """
@@ -80,6 +82,7 @@ class WebRtcClient:
         ids: Ids,
         silence_s: float,
         streams: dict[int, OutStream] | None,
+        ports: SharedPorts,
         incoming: Impairment | None,
         outgoing: Impairment | None,
     ) -> None:
@@ -94,6 +97,7 @@ class WebRtcClient:
             counts=room.counters,
             incoming=incoming,
             outgoing=outgoing,
+            ports=ports,
         )
         self._incoming, self._outgoing = incoming, outgoing
         self._path = ClientPath(self.kick, self._path_changed)

@@ -19,7 +19,7 @@ from offhook_mockserver.doors.webrtc.client import WebRtcClient
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
 from offhook_mockserver.rooms.member import Reservation
 from offhook_mockserver.rooms.room import RoomError
-from offhook_wire.peer import Certificate, make_certificate
+from offhook_wire.peer import Certificate, make_certificate, make_ports
 from offhook_wire.relay_protocol import (
     EVENTS_PATH,
     HEALTH_PATH,
@@ -86,6 +86,7 @@ class WebRtcDoor:
         self._incoming = incoming
         self._outgoing = outgoing
         self._certificate: Certificate | None = None
+        self._ports = make_ports()
         self._clients: dict[str, WebRtcClient] = {}
         self._gathering = 0
 
@@ -93,6 +94,11 @@ class WebRtcDoor:
     def connections(self) -> int:
         """Clients that are in a room or joining one."""
         return len(self._clients)
+
+    @property
+    def strays(self) -> int:
+        """Datagrams that arrived at the door's ports and were no client's."""
+        return self._ports.counts.packets_stray
 
     def routes(self) -> list[BaseRoute]:
         """The routes to mount at the root of the server."""
@@ -163,6 +169,7 @@ class WebRtcDoor:
             ids=self._ids,
             silence_s=self._silence_s,
             streams=before.streams if before is not None and before.identity == wanted.ssrc else None,
+            ports=self._ports,
             incoming=self._incoming,
             outgoing=self._outgoing,
         )

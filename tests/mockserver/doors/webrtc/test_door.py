@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import TYPE_CHECKING
 
 import httpx
@@ -104,6 +105,28 @@ def test_the_health_names_the_server_and_its_protocol() -> None:
         async with httpx.AsyncClient(trust_env=False) as http:
             answer = await http.get(relay.url + "/relay")
         assert answer.json() == {"relay": "offhook", "protocol": 2}
+
+    with_client(check)
+
+
+def test_all_clients_are_at_one_port_which_closes_with_the_last() -> None:
+    async def check(relay: Relay, client: Client) -> None:
+        other = Client(relay)
+        await client.join(7)
+        await other.join(8)
+        (at,) = client.answer.peer.ice.candidates
+        assert other.answer.peer.ice.candidates == (at,)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+            stranger.sendto(b"\x80nobody's", (at.ip, at.port))
+        await until(lambda: relay.door.strays == 1, "counted")
+        other.say(0)
+        await until(lambda: len(client.rtp) == 1, "the other is heard")
+        await other.peer.stop()
+        await client.peer.stop()
+        await until(lambda: relay.door.connections == 0, "over")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as later:
+            later.bind((at.ip, at.port))  # it is free again
+        assert relay.room.counters.packets_stray == 0
 
     with_client(check)
 

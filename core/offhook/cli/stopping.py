@@ -17,8 +17,6 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import typer
-
 from offhook.cli import early
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.streams import STDERR, STDOUT, write_if_accepted, written_in_background
@@ -193,7 +191,9 @@ def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None
     except asyncio.CancelledError:
         if stop.code is None:
             raise
-        raise typer.Exit(stop.code) from None
+        from typer import Exit  # here, so that a command that is not typer's starts without it
+
+        raise Exit(stop.code) from None
     finally:
         _close(runner, left)
         if stop.code is None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from offhook.cli import print_json, print_line
+from offhook.cli import print_json, print_line, run
 from offhook.interfaces import iso_8601
 from offhook_mockserver.callees.numbers import with_scripts
 from offhook_mockserver.commands.locator import located
@@ -95,6 +96,23 @@ async def running(
 def _delete_clips(server: MockServer) -> None:
     for tenant in server.tenants.all():
         tenant.delete_clips()
+
+
+def serve_and_report(options: MockOptions) -> None:
+    """Run a server until a signal arrives. Without `as_json`, it prints what stopped it to standard error.
+
+    Raises:
+        ConfigError, StorageError: see `running`.
+        typer.Exit: a signal arrived before it listened.
+    """
+
+    async def serve_until_stopped(stop: Stop) -> None:
+        calls = await serve(options, stop)
+        if stop.code is not None and not options.as_json:
+            ended = "1 call" if calls == 1 else f"{calls} calls"
+            print_line(f"offhook mock: stopped by {stop.signal_name}, {ended} ended", sys.stderr)
+
+    run(serve_until_stopped)
 
 
 async def serve(options: MockOptions, stop: Stop) -> int:

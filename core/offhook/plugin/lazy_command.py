@@ -28,7 +28,7 @@ class LazyCommand:
 
     def __init__(self, home: str, *, quick: str = "") -> None:
         self.home: str = _checked(home, "home")
-        self.quick: str = quick and _checked(quick, "quick")
+        self.quick: str = _checked(quick, "quick") if quick != "" else ""
 
     def __call__(self, *arguments: object, **named: object) -> None:
         """Import the command and call it."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from offhook.cli import print_json, print_line, run
 from offhook.interfaces import iso_8601
-from offhook_mockserver.callees.numbers import with_scripts
+from offhook_mockserver.callees.usual import with_scripts
 from offhook_mockserver.commands.locator import located
 from offhook_mockserver.commands.settings import env_file, environment_for, ready_line, welcome
 from offhook_mockserver.server.socket_server import MockServer, MockSettings

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import ConfigError, StorageError
 from offhook.records import home
 from offhook.wording import quoted_path, system_reason
-from offhook_mockserver.callees.numbers import DEFAULT_NUMBER, SPEECH, table
-from offhook_mockserver.faces.control.operation import PREFIX
+from offhook_mockserver.faces.control.place import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -86,6 +85,8 @@ def ready_line(server: MockServer, control_file: Path | None) -> dict[str, objec
 
 def welcome(server: MockServer, scripts: Mapping[str, Script]) -> str:
     """What people read first: the settings to export, what to try, and the numbers, those of `scripts` first."""
+    from offhook_mockserver.callees.numbers import DEFAULT_NUMBER, SPEECH, table  # programs need none of these
+
     exports = "\n".join(f"  export {name}={shell_word(value)}" for name, value in environment_for(server).items())
     return f"""offhook mock listens on {server.url} (this machine only)
 

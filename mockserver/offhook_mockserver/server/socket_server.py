@@ -13,11 +13,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_flag, check_instance, check_path, check_whole
-from offhook_mockserver.callees.numbers import script_for
-from offhook_mockserver.doors.pcm.door import PcmDoor
+from offhook_mockserver.callees.usual import script_for
 from offhook_mockserver.server.lazy_door import LazyDoor
 from offhook_mockserver.server.loop_server import LoopServer
 from offhook_mockserver.server.loopback import LOOPBACK
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import Clock, Ids
     from offhook.plugin import Plugins
     from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.doors.pcm.door import PcmDoor
     from offhook_mockserver.tenants.call import CallEvent
     from offhook_mockserver.tenants.settings import TenantBounds, TenantSettings
 
@@ -117,10 +118,15 @@ class MockServer(Mock):
             webhook_hosts=self.settings.webhook_hosts,
         )
         self._door = LazyDoor(self.rooms, self.clock, self.ids)
-        self._pcm_door = PcmDoor(self.rooms, self.ids)
         self._port = 0
         self._own_names: frozenset[str] = frozenset()
         self._server: LoopServer | None = None
+
+    @cached_property
+    def _pcm_door(self) -> PcmDoor:
+        from offhook_mockserver.doors.pcm.door import PcmDoor
+
+        return PcmDoor(self.rooms, self.ids)
 
     @property
     def port(self) -> int:
@@ -158,7 +164,8 @@ class MockServer(Mock):
                 await self.calls.aclose()
                 await self.dispatcher.aclose()
                 await self._door.aclose()
-                await self._pcm_door.aclose()
+                if "_pcm_door" in vars(self):
+                    await self._pcm_door.aclose()
         except TimeoutError:
             _log.warning("calls did not end within %g s", _STOP_TIMEOUT_S)
         finally:

@@ -159,7 +159,7 @@ def test_a_client_that_has_gone_waits_no_more() -> None:
 
 def test_nothing_is_measured_for_a_client_that_has_gone() -> None:
     async def test(mock: MockServer, client: httpx.AsyncClient) -> None:
-        measuring, go = mock._control._mock.measuring, threading.Event()
+        measuring, go = mock._apis.control._mock.measuring, threading.Event()
         busy = [asyncio.create_task(measuring.run(lambda: go.wait)) for _ in range(2)]
         try:
             for method, path in (("GET", "heard.wav"), ("GET", "heard"), ("POST", "ask")):

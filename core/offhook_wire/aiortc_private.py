@@ -79,6 +79,13 @@ class LoopbackConnection(Connection):
         self.outgoing = outgoing
         self._on_media = on_media
 
+    async def gather_candidates(self) -> None:
+        """Gather as aioice does, but do not ask the system for addresses, of which none is used."""
+        if not self._local_candidates_start:
+            self._local_candidates_start = True
+            self._local_candidates += await self.get_component_candidates(_COMPONENT, [])
+            self._local_candidates_end = True
+
     async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
         """Bind loopback sockets. `addresses` is ignored: aioice leaves loopback out of what it finds."""
         loop = asyncio.get_running_loop()

@@ -18,6 +18,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from offhook.cli import early
+from offhook.cli.event_loop import loop_factory
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.streams import STDERR, STDOUT, write_if_accepted, written_in_background
 from offhook.interfaces.clock import SystemClock
@@ -183,7 +184,7 @@ def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None
                 left.update(await cancel_and_wait(asyncio.all_tasks() - {task}))
 
     left: set[asyncio.Task[Any]] = set()
-    runner = asyncio.Runner()
+    runner = asyncio.Runner(loop_factory=loop_factory())
     stop.listen()
     try:
         with written_in_background(lambda: stop.code is not None):

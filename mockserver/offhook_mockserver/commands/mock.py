@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offhook.cli import EarlySignals, print_json, print_line
+from offhook.cli import EarlySignals, loop_factory, print_json, print_line
 from offhook.errors import ConfigError
 from offhook.paths import expanded
 from offhook_mockserver.commands.agora_sdk import agora_sdk_command
@@ -117,7 +117,8 @@ def exec_command(
         raise ConfigError(
             "--json prints the settings, and exec passes them to COMMAND in its environment: leave it out"
         )
-    raise typer.Exit(asyncio.run(execute(options, command)))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        raise typer.Exit(runner.run(execute(options, command)))
 
 
 @mock.command("numbers")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -128,6 +129,9 @@ async def serve(options: MockOptions, stop: Stop) -> int:
             for line in welcome(server, options.scripts).split("\n"):
                 print_line(line)
         try:
+            await server.imported()
+            # All of this stays to the end, and would be looked through whenever Python searches the calls for garbage.
+            gc.freeze()
             await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:  # the signal
             task = asyncio.current_task()

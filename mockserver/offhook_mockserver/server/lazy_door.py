@@ -77,6 +77,11 @@ class LazyDoor:
         assert self._app is not None
         await self._app(scope, receive, send)
 
+    async def opened(self) -> None:
+        """Wait until everything that calls need is imported, or cannot be."""
+        if self._opening is not None:
+            await asyncio.wait((self._opening,))
+
     async def settled(self) -> None:
         """Wait until a running import has finished, because its thread cannot be stopped."""
         if self._opening is not None and not self._importing:

@@ -148,6 +148,10 @@ class MockServer(Mock):
         server.refuse(self.entrance.refusing)
         self._door.warm_up()
 
+    async def imported(self) -> None:
+        """Wait until everything that calls need is imported, which begins shortly after the start."""
+        await self._door.opened()
+
     async def aclose(self) -> None:
         """End all calls, finish their recordings and close all sockets. Idempotent; what is left after 1 s is cut off.
 

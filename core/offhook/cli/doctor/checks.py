@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import offhook
 from offhook.call.phone import AUTH, AUTH_VARIABLE, CARRIER, CARRIER_VARIABLE, TRANSPORT_VARIABLE
 from offhook.cli.doctor.settings import home_findings, settings_findings
+from offhook.cli.event_loop import describe_loop
 from offhook.errors import OffhookError
 from offhook.interfaces.diagnosis import Finding, Level
 from offhook.plugin.discovery import GROUP, OURS
@@ -41,6 +42,7 @@ def _machine(_: Plugins, __: Environment) -> Iterator[Finding]:
     supported = sys.platform in ("linux", "darwin")
     advice = "" if supported else ": only Linux and macOS are supported"
     yield Finding(Level.FINE if supported else Level.WRONG, "platform", f"{platform.platform()}{advice}")
+    yield Finding(Level.FINE, "event loop", describe_loop())
     hook = getattr(ssl, "_create_default_https_context", None)
     if hook is not ssl.create_default_context:
         text = "ssl._create_default_https_context is not Python's own: urllib may check no certificates in this process"

@@ -13,8 +13,6 @@ from starlette.routing import Router
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.refusals import UnknownRoute
 from offhook_mockserver.server.lazy_apis import FOR_CALLS, FOR_CONTROL
-from offhook_wire.pcm_protocol import PCM_PATH
-from offhook_wire.relay_protocol import EVENTS_PATH, HEALTH_PATH, JOIN_PATH, Refusal, RefusalAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,13 +25,6 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
-
-_RELAY_ROUTES: Final[Mapping[str, str]] = {
-    f"GET {HEALTH_PATH}": "",
-    f"POST {JOIN_PATH}": "",
-    f"GET {EVENTS_PATH}": "as a WebSocket, with ?sid=",
-    f"GET {PCM_PATH}": "as a WebSocket",
-}
 
 _DOOR: Final = "offhook_mockserver.doors.webrtc.door"
 #: How long the first requests have, before the imports compete with them.
@@ -110,10 +101,24 @@ class LazyDoor:
                 'run pip install "offhook[mock]" and start the mock again'
             )
             _log.warning("%s", problem)
+            from offhook_wire.relay_protocol import Refusal, RefusalAnswer
+
             self._app = JsonAnswer(RefusalAnswer(Refusal("unavailable", problem)).to_json(), 503)
             return
         from offhook_mockserver.doors.webrtc.door import WebRtcDoor
 
         self._door = WebRtcDoor(self._rooms, self._clock, self._ids)
         # As elsewhere, no redirects, and an answer in JSON to unknown routes.
-        self._app = Router([*self._door.routes(), UnknownRoute(_RELAY_ROUTES)], redirect_slashes=False)
+        self._app = Router([*self._door.routes(), UnknownRoute(_relay_routes())], redirect_slashes=False)
+
+
+def _relay_routes() -> Mapping[str, str]:
+    from offhook_wire.pcm_protocol import PCM_PATH
+    from offhook_wire.relay_protocol import EVENTS_PATH, HEALTH_PATH, JOIN_PATH
+
+    return {
+        f"GET {HEALTH_PATH}": "",
+        f"POST {JOIN_PATH}": "",
+        f"GET {EVENTS_PATH}": "as a WebSocket, with ?sid=",
+        f"GET {PCM_PATH}": "as a WebSocket",
+    }

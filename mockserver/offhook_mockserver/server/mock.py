@@ -35,7 +35,6 @@ from offhook_mockserver.tenants.settings import check_tenant_settings
 from offhook_mockserver.tenants.shown_keys import CONTROL_TOKEN
 from offhook_mockserver.tenants.tenant import Tenants, check_tenant, mint_token
 from offhook_mockserver.tenants.webhooks.dispatcher import Dispatcher
-from offhook_wire.relay_protocol import Refusal, RefusalAnswer
 
 if TYPE_CHECKING:
     import os
@@ -247,6 +246,8 @@ class Mock:
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer requests below ``/relay/``."""
+        from offhook_wire.relay_protocol import Refusal, RefusalAnswer
+
         refusal = Refusal("unavailable", "this mock has no WebRTC relay: join its rooms with the transport memory")
         await JsonAnswer(RefusalAnswer(refusal).to_json(), 503)(scope, receive, send)
 

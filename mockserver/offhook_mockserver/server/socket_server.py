@@ -24,7 +24,6 @@ from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.server.mock import Mock
 from offhook_mockserver.tenants.settings import check_tenant_bounds, check_tenant_settings
 from offhook_mockserver.tenants.webhooks.targets import check_webhook_hosts
-from offhook_wire.pcm_protocol import PCM_PATH
 
 if TYPE_CHECKING:
     import os
@@ -181,6 +180,8 @@ class MockServer(Mock):
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request for the PCM door to that door, and any other request to the WebRTC door."""
+        from offhook_wire.pcm_protocol import PCM_PATH
+
         pcm = scope["path"] == PCM_PATH and scope.get("method", "GET") == "GET"
         await (self._pcm_door if pcm else self._door)(scope, receive, send)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sys
 from types import ModuleType
-
-import pytest
+from typing import TYPE_CHECKING
 
 from offhook.cli import Stop, run
 from offhook.cli.event_loop import PACKAGE, describe_loop, loop_factory
+
+if TYPE_CHECKING:
+    import pytest
 
 
 class OtherLoop(asyncio.SelectorEventLoop):

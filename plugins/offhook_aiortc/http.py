@@ -54,7 +54,7 @@ class RelayAnswer:
 
 
 class RelayHttp:
-    """Exchanges with relays, over connections that it keeps for a moment. Used on one loop at a time."""
+    """Exchanges with relays, over connections that it keeps for a moment. No loop knows those that are idle."""
 
     def __init__(self) -> None:
         self._kept: defaultdict[tuple[str, int], list[_Channel]] = defaultdict(list)
@@ -155,7 +155,7 @@ async def _connect(origin: tuple[str, int]) -> _Channel:
             sock.close()
             raise
         else:
-            return _Channel(origin, sock, loop)
+            return _Channel(origin, sock)
     raise problem
 
 
@@ -171,10 +171,9 @@ async def _addresses(loop: asyncio.AbstractEventLoop, host: str, port: int) -> l
 class _Channel:
     """One connection. It is either idle or in one exchange."""
 
-    def __init__(self, origin: tuple[str, int], sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, origin: tuple[str, int], sock: socket.socket) -> None:
         self.origin = origin
         self._sock = sock
-        self._loop = loop
         self._http = h11.Connection(h11.CLIENT)
         self._expiry: asyncio.TimerHandle | None = None
 
@@ -185,7 +184,7 @@ class _Channel:
             sent += self._http.send(h11.Data(body)) or b""
         sent += self._http.send(h11.EndOfMessage()) or b""
         try:
-            await self._loop.sock_sendall(self._sock, sent)
+            await asyncio.get_running_loop().sock_sendall(self._sock, sent)
         except ConnectionError as error:
             raise _NoAnswerBegan(str(error)) from error
         status, received, began = 0, bytearray(), False
@@ -211,7 +210,7 @@ class _Channel:
 
     async def _read(self, *, began: bool) -> None:
         try:
-            data = await self._loop.sock_recv(self._sock, _READ_BYTES)
+            data = await asyncio.get_running_loop().sock_recv(self._sock, _READ_BYTES)
         except ConnectionError as error:
             raise (AnswerBroken if began else _NoAnswerBegan)(str(error)) from error
         if not data and not began:
@@ -227,14 +226,12 @@ class _Channel:
 
     def expire(self, forget: Callable[[_Channel], None]) -> None:
         """Call `forget` when the connection has been idle for too long."""
-        self._expiry = self._loop.call_later(KEPT_S, forget, self)
+        self._expiry = asyncio.get_running_loop().call_later(KEPT_S, forget, self)
 
     def is_usable(self) -> bool:
-        """Whether it may take a request, on this loop; it does not expire any more."""
+        """Whether it may take a request; it does not expire any more."""
         if self._expiry is not None:
             self._expiry.cancel()
-        if self._loop is not asyncio.get_running_loop():
-            return False
         try:
             self._sock.recv(1, socket.MSG_PEEK)
         except BlockingIOError:

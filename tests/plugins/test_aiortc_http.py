@@ -7,6 +7,8 @@ import contextlib
 import gc
 import gzip
 import json
+import socket
+import struct
 import tracemalloc
 from typing import TYPE_CHECKING
 
@@ -226,6 +228,8 @@ def test_a_request_that_a_kept_connection_did_not_take_is_sent_again(reset: bool
         if len(tries) == 1:
             await reader.readuntil(b"\r\n\r\n")
             if reset:
+                client = writer.get_extra_info("socket")
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 writer.transport.abort()
         else:
             await reader.readuntil(b"\r\n\r\n")
@@ -278,17 +282,29 @@ def test_nothing_is_left_of_a_client_that_nobody_closed() -> None:
     gc.collect()
 
 
-def test_a_connection_of_another_loop_is_not_used() -> None:
-    http, connections = RelayHttp(), list[int]()
-
+def test_what_nobody_has_asked_for_is_not_taken_for_an_answer() -> None:
     async def main() -> None:
-        async with serving(_kept_alive(connections)) as (url, _):
+        spoken = asyncio.Event()
+
+        async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            await spoken.wait()
+            writer.write(b"HTTP/1.1 500 Nobody Asked\r\nContent-Length: 2\r\n\r\n{}")
+            await reader.read()
+
+        async with serving(script) as (url, _):
+            http = RelayHttp()
             await http.exchange("GET", url, timeout_s=5)
+            ((channel,),) = http._kept.values()
+            spoken.set()
+            readable = asyncio.Event()
+            asyncio.get_running_loop().add_reader(channel._sock, readable.set)
+            await readable.wait()
+            asyncio.get_running_loop().remove_reader(channel._sock)
+            assert (await http.exchange("GET", url, timeout_s=5)).status == 200
+            http.close()
 
     asyncio.run(main())
-    asyncio.run(main())
-    assert connections == [1, 1]
-    http.close()
 
 
 def test_names_of_this_machine_are_looked_up() -> None:

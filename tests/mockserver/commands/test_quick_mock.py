@@ -80,6 +80,7 @@ def test_scripts_are_read_from_their_file(tmp_path: Path, served: list[MockOptio
         ["--port", "eight"],
         ["--port", "1", "--port", "2"],
         ["--port", "--json"],
+        ["--recordings", "--json"],
         ["--json=yes"],
         ["--jsno"],
         ["--scripts", "/nowhere/callees.toml"],

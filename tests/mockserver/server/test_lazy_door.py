@@ -68,8 +68,9 @@ def test_a_mock_that_stops_before_they_begin_does_not_wait_for_them(
     monkeypatch.setattr(module, "_HEAD_START_S", _LONG_S)
 
     async def main() -> None:
-        async with MockServer():
+        async with MockServer() as server:
             pass
+        assert "control" not in vars(server._apis)
 
     asyncio.run(main())
     assert imports == []

@@ -145,6 +145,14 @@ def quick(session: nox.Session) -> None:
     session.run("pytest", "tests", "-m", "not slow and not agora and not sdks", *FOUR_PROCESSES, *session.posargs)
 
 
+@nox.session(default=False)
+def fast(session: nox.Session) -> None:
+    """Calls and a mock on uvloop, the loop of the extra `fast`."""
+    session.env.update(ENVIRONMENT)
+    session.install("-e", ".[mock,fast]")
+    session.run("python", "tests/packaging/fast.py")
+
+
 @nox.session(reuse_venv=False)
 def wheel(session: nox.Session) -> None:
     """Build the wheel, install it alone in a new environment, place a call with it from an empty folder, and follow the

@@ -1,11 +1,9 @@
-"""Why a mock on this machine was not reached, from the error of the HTTP client."""
+"""Why a mock on this machine was not reached, from the error of an HTTP client."""
 
 from __future__ import annotations
 
 import errno
 from typing import TYPE_CHECKING, Final
-
-import httpx
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +15,8 @@ _SHORTAGES: Final[Mapping[int, str]] = {
     errno.ENOBUFS: "this machine has no memory left for connections",
     errno.ENOMEM: "this machine has no memory left",
 }
+#: The base class of httpx's errors about time, which few callers have imported.
+_TIMEOUT: Final = "TimeoutException"
 #: How many causes of an error are looked at.
 _MOST_CAUSES: Final = 20
 
@@ -30,7 +30,7 @@ def unreachable(base: str, error: Exception) -> str:
     """
     if shortage := _shortage(error):
         return f"{base} cannot be reached: {shortage}"
-    if isinstance(error, TimeoutError | httpx.TimeoutException):
+    if isinstance(error, TimeoutError) or _TIMEOUT in {kind.__name__ for kind in type(error).__mro__}:
         return (
             f"the server at {base} did not answer in time: it is stopped, hangs or is very busy; start it again with"
             " `offhook mock`"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offhook.plugin import hookimpl
+from offhook.plugin import LazyCommand, hookimpl
 from offhook.plugin import keep_old_paths as _keep_old_paths
 from offhook_mockserver.extra import EXTRA as _EXTRA
 from offhook_mockserver.extra import NEEDS as _NEEDS
@@ -33,10 +33,10 @@ _keep_old_paths(
 
 @hookimpl
 def offhook_command(registry: CommandRegistry) -> None:
-    # These modules import typer, which offhook always has; the commands import what else they need when they run.
-    from offhook_mockserver.commands.demo import demo
-    from offhook_mockserver.commands.mock import mock
-
+    mock = LazyCommand(
+        "offhook_mockserver.commands.mock:mock", quick="offhook_mockserver.commands.quick_mock:quick_mock"
+    )
+    demo = LazyCommand("offhook_mockserver.commands.demo:demo")
     summary = "Run a mock of Sendblue, with callees who answer, talk and hang up."
     registry.add("mock", mock, summary=summary, extra=_EXTRA, needs=_NEEDS)
     summary = "Place a call to a simulated callee on this machine, and show it."

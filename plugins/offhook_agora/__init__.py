@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offhook.plugin import hookimpl
+from offhook.plugin import LazyCommand, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,9 +29,8 @@ def _agora(environment: Environment) -> Transport:
 
 @hookimpl
 def offhook_command(registry: CommandRegistry) -> None:
-    from offhook_agora.agora_command import agora
-
-    registry.add("agora", agora, summary="Fetch Agora's native library, check Agora's SDK, and try one live call.")
+    command = LazyCommand("offhook_agora.agora_command:agora")
+    registry.add("agora", command, summary="Fetch Agora's native library, check Agora's SDK, and try one live call.")
 
 
 @hookimpl

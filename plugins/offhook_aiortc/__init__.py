@@ -27,5 +27,5 @@ def offhook_transport(registry: TransportRegistry) -> None:
         _aiortc,
         summary="WebRTC to a relay on this machine, such as `offhook mock`",
         extra="offhook[aiortc]",
-        needs=("aiortc", "av", "websockets"),
+        needs=("aiortc", "av", "h11", "websockets"),
     )

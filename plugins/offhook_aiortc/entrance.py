@@ -12,6 +12,7 @@ from offhook_wire.relay_protocol import JoinRequest
 if TYPE_CHECKING:
     from offhook.interfaces import Grant
     from offhook_aiortc.connection import ConnectionHandler
+    from offhook_aiortc.http import RelayHttp
     from offhook_wire.impairment import Impairment
     from offhook_wire.media_counts import MediaCounts
     from offhook_wire.peer import Certificate
@@ -23,6 +24,7 @@ class Entrance:
     Args:
         certificate: for DTLS.
         counts: counts the packets that all these connections drop.
+        http: asks relays to let the leg in.
         incoming: impairs incoming datagrams.
         outgoing: impairs outgoing datagrams.
 
@@ -35,6 +37,7 @@ class Entrance:
         self,
         certificate: Certificate,
         counts: MediaCounts,
+        http: RelayHttp,
         *,
         incoming: Impairment | None = None,
         outgoing: Impairment | None = None,
@@ -42,6 +45,7 @@ class Entrance:
         self.counts = counts
         self.releases: set[asyncio.Task[None]] = set()
         self._certificate = certificate
+        self._http = http
         self._incoming = incoming
         self._outgoing = outgoing
 
@@ -77,7 +81,7 @@ class Entrance:
             async with asyncio.timeout(timeout_s):
                 local = await connection.peer.gather()
                 request = JoinRequest(grant.app_id, grant.channel, grant.token, uid, ssrc, local, rejoin=rejoin)
-                await connection.open(base, await ask(base, request))
+                await connection.open(base, await ask(self._http, base, request))
         except asyncio.CancelledError:
             await asyncio.shield(connection.close(goodbye=goodbye))
             raise

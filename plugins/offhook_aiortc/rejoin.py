@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import httpx
-
 from offhook.errors import JoinFailed, TokenRejected
 from offhook_aiortc.relay_client import RefusedForGood
 from offhook_wire.peer import PeerFailed
@@ -37,5 +35,5 @@ async def rejoin(attempt: Callable[[], Awaitable[_T]], backoff: Backoff) -> _T:
             return await attempt()
         except (TokenRejected, RefusedForGood):
             raise
-        except (JoinFailed, PeerFailed, ProtocolError, httpx.HTTPError, OSError):  # TimeoutError is an OSError
+        except (JoinFailed, PeerFailed, ProtocolError, OSError):  # TimeoutError is an OSError
             continue

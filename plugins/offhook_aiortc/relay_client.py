@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from offhook.errors import JoinFailed, TokenRejected, TransportNotSetUp
 from offhook.interfaces import is_loopback
-from offhook_aiortc.http import exchange
 from offhook_wire.relay_protocol import (
     JOIN_PATH,
     JOIN_TIMEOUT_S,
@@ -17,6 +16,9 @@ from offhook_wire.relay_protocol import (
     RefusalAnswer,
 )
 from offhook_wire.strict_json import ProtocolError
+
+if TYPE_CHECKING:
+    from offhook_aiortc.http import RelayHttp
 
 _TOKEN_REJECTED: Final = "token_rejected"
 _REPLACED: Final = "replaced"
@@ -54,8 +56,13 @@ def base_url(endpoint: str | None) -> str:
     return endpoint.rstrip("/")
 
 
-async def ask(base: str, request: JoinRequest) -> JoinAnswer:
+async def ask(http: RelayHttp, base: str, request: JoinRequest) -> JoinAnswer:
     """Ask to join.
+
+    Args:
+        http: makes the exchange.
+        base: the URL of the relay.
+        request: what to ask.
 
     Raises:
         TokenRejected: the relay refused the token.
@@ -63,9 +70,9 @@ async def ask(base: str, request: JoinRequest) -> JoinAnswer:
         JoinFailed: it refused for a temporary reason, or the answer is not a relay's.
         ProtocolError: the answer is not one of this protocol.
         TimeoutError: the answer was not complete in time.
-        httpx.HTTPError: there was no answer.
+        OSError: there was no answer.
     """
-    answer = await exchange("POST", base + JOIN_PATH, timeout_s=JOIN_TIMEOUT_S, document=request.to_json())
+    answer = await http.exchange("POST", base + JOIN_PATH, timeout_s=JOIN_TIMEOUT_S, document=request.to_json())
     if 200 <= answer.status < 300:
         return JoinAnswer.parse(answer.body)
     refusal = read_refusal(answer.body)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import httpx
-
 from offhook.arguments import (
     check_function,
     check_instance,
@@ -18,7 +16,7 @@ from offhook.arguments import (
 from offhook.errors import JoinFailed, JoinTimeout, TransportNotSetUp, TransportUnavailable
 from offhook.interfaces import OPUS_RATES_HZ, Environment, Transport
 from offhook_aiortc.entrance import Entrance
-from offhook_aiortc.http import exchange
+from offhook_aiortc.http import RelayHttp
 from offhook_aiortc.leg import AiortcLeg
 from offhook_aiortc.relay_client import base_url, read_refusal
 from offhook_wire.impairment import Impairment
@@ -98,6 +96,7 @@ class AiortcTransport(Transport):
         self._incoming = incoming
         self._outgoing = outgoing
         self._certificate: Certificate | None = None
+        self._http = RelayHttp()
         self._legs: set[AiortcLeg] = set()
         self._closed = False
 
@@ -111,12 +110,12 @@ class AiortcTransport(Transport):
         except OpusError as error:
             raise TransportNotSetUp(str(error)) from error
         try:
-            answer = await exchange("GET", base + HEALTH_PATH, timeout_s=_CHECK_TIMEOUT_S)
+            answer = await self._http.exchange("GET", base + HEALTH_PATH, timeout_s=_CHECK_TIMEOUT_S)
         except JoinFailed as error:
             raise TransportUnavailable(
                 f"the server at {base} is not an offhook relay: {error.message}. Use the URL that `offhook mock` prints"
             ) from error
-        except (httpx.HTTPError, TimeoutError, OSError) as error:
+        except OSError as error:  # TimeoutError is one
             raise TransportUnavailable(unreachable(base, error)) from error
         try:
             health = Health.parse(answer.body)
@@ -142,7 +141,7 @@ class AiortcTransport(Transport):
             self._certificate = make_certificate()
         leg = AiortcLeg(
             handler,
-            Entrance(self._certificate, MediaCounts(), incoming=self._incoming, outgoing=self._outgoing),
+            Entrance(self._certificate, MediaCounts(), self._http, incoming=self._incoming, outgoing=self._outgoing),
             rate_hz=self.rate_hz,
             bitrate_bps=self._bitrate_bps,
             complexity=self._complexity,
@@ -160,7 +159,7 @@ class AiortcTransport(Transport):
         except TimeoutError as error:
             await leg.leave()
             raise JoinTimeout(f"the relay at {base} did not let us in within {JOIN_TIMEOUT_S:g} s") from error
-        except (PeerFailed, ProtocolError, httpx.HTTPError, OSError) as error:
+        except (PeerFailed, ProtocolError, OSError) as error:
             await leg.leave()
             raise JoinFailed(f"could not join at {base}: {error}") from error
         except BaseException:
@@ -171,5 +170,6 @@ class AiortcTransport(Transport):
     async def aclose(self) -> None:
         """See `Transport.aclose`: makes every leg that is still in a channel leave it."""
         self._closed = True
+        self._http.close()
         for leg in tuple(self._legs):
             await leg.leave()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from offhook.plugin import hookimpl
+from offhook.plugin import LazyCommand, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -117,8 +117,7 @@ def offhook_carrier(registry: CarrierRegistry) -> None:
 
 @hookimpl
 def offhook_command(registry: CommandRegistry) -> None:
-    from offhook_sendblue.lines_command import lines  # imports typer, which offhook always has
-
+    lines = LazyCommand("offhook_sendblue.lines_command:lines")
     registry.add("lines", lines, summary="List the lines of the account, with their states.", needs=("httpx",))
 
 

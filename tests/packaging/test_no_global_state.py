@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import enum
+import functools
 import importlib
 import inspect
 import ipaddress
@@ -77,7 +78,7 @@ CONSTANT = (
         types.MemberDescriptorType,
         types.GetSetDescriptorType,
         types.WrapperDescriptorType,
-        property,
+        *(property, functools.cached_property),  # the latter keeps its value in the object
     ),
     *(typing.TypeVar, typing.TypeVarTuple, logging.Logger, pluggy.HookspecMarker, pluggy.HookimplMarker),
     *(pytest.StashKey, FixtureFunctionDefinition),

@@ -22,7 +22,7 @@ from offhook import AudioFrame, CallPolicy, Phone, PushSource, SpeechDetector, T
 from offhook.errors import ConfigError
 from offhook.interfaces import BoundedStream, CarrierReport, DialRequest, Direction, Environment, Ids
 from offhook.media import AudioStream, Pacer, WavWriter, gain_of
-from offhook.plugin import Plugins
+from offhook.plugin import LazyCommand, Plugins
 from offhook.records import home, load_json, make_private, replay
 from offhook.session import CallSession, Disposition
 from offhook.testing import (
@@ -292,6 +292,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone, kit_handle: MockHandle) 
         "Phone.sink": (phone.sink, {"spec": ...}),
         "Phone.source": (phone.source, {"spec": ...}),
         "PlayHandle.done": (handle.done, {}),
+        "LazyCommand.__init__": (LazyCommand, {"home": "acme_offhook.commands:ring"}),
         "Plugins.__init__": (Plugins, {}),
         "Plugins.archive": (plugins.archive, {"what": f"jsonl:{folder}", "environment": settings}),
         "Plugins.check_required": (plugins.check_required, {"environment": settings}),

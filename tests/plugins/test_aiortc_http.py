@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import gzip
+import json
+import socket
+import struct
 import tracemalloc
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from tests.plugins.relay_kit import Ear, until
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -16,10 +19,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from offhook.errors import JoinFailed, TransportUnavailable
 from offhook.interfaces import Grant
 from offhook.secret import Secret
+from offhook_aiortc import http as http_module
 from offhook_aiortc import websocket as websocket_module
-from offhook_aiortc.http import RelayAnswer, exchange
+from offhook_aiortc.http import AnswerBroken, RelayAnswer, RelayHttp
 from offhook_aiortc.transport import AiortcTransport
 from offhook_aiortc.websocket import open_websocket
+from offhook_wire.relay_protocol import Health
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -52,6 +57,17 @@ async def serving(script: Script) -> AsyncIterator[tuple[str, list[bytes]]]:
         for task in served:
             task.cancel()
         await asyncio.gather(*served, return_exceptions=True)
+
+
+async def exchange(
+    method: str, url: str, *, timeout_s: float, document: dict[str, object] | None = None
+) -> RelayAnswer:
+    """One exchange over a connection of its own."""
+    http = RelayHttp()
+    try:
+        return await http.exchange(method, url, timeout_s=timeout_s, document=document)
+    finally:
+        http.close()
 
 
 def answering(head: str, *parts: bytes) -> Script:
@@ -136,8 +152,194 @@ def test_an_answer_that_drips_is_over_in_time() -> None:
 def test_an_endless_head_is_refused() -> None:
     async def main() -> None:
         async with serving(endless_head) as (url, _):
-            with pytest.raises(httpx.RemoteProtocolError):
+            with pytest.raises(AnswerBroken, match="not HTTP"):
                 await exchange("GET", url, timeout_s=5)
+
+    asyncio.run(main())
+
+
+def _kept_alive(connections: list[int], answers: int = 1000, body: bytes = b"{}") -> Script:
+    """A server that answers several requests on a connection, and counts the requests of each."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        place = len(connections)
+        connections.append(0)
+        while True:
+            connections[place] += 1
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+            await writer.drain()
+            if connections[place] == answers:
+                return
+            await reader.readuntil(b"\r\n\r\n")
+
+    return script
+
+
+def test_requests_share_a_connection() -> None:
+    async def main() -> None:
+        connections: list[int] = []
+        async with serving(_kept_alive(connections)) as (url, heads):
+            http = RelayHttp()
+            for _ in range(3):
+                assert (await http.exchange("GET", f"{url}/x?y=1", timeout_s=5)).body == b"{}"
+            assert connections == [3]
+            assert heads[0].startswith(b"GET /x?y=1 HTTP/1.1\r\n")
+            assert http.kept == 1
+            http.close()
+            assert http.kept == 0
+
+    asyncio.run(main())
+
+
+def test_requests_at_one_time_have_their_own_and_few_are_kept() -> None:
+    async def main() -> None:
+        connections: list[int] = []
+        async with serving(_kept_alive(connections)) as (url, _):
+            http = RelayHttp()
+            await asyncio.gather(*(http.exchange("GET", url, timeout_s=5) for _ in range(9)))
+            assert connections == [1] * 9
+            assert http.kept == http_module.MOST_KEPT
+            http.close()
+
+    asyncio.run(main())
+
+
+def test_a_connection_that_the_relay_has_closed_is_not_used() -> None:
+    async def main() -> None:
+        connections: list[int] = []
+        async with serving(_kept_alive(connections, answers=1)) as (url, _):
+            http = RelayHttp()
+            for _ in range(3):
+                await http.exchange("GET", url, timeout_s=5)
+            assert connections == [1, 1, 1]
+            http.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
+def test_a_request_that_a_kept_connection_did_not_take_is_sent_again(reset: bool) -> None:
+    """The relay reads the second request and ends the connection without a byte of an answer."""
+    tries: list[int] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tries.append(0)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        if len(tries) == 1:
+            await reader.readuntil(b"\r\n\r\n")
+            if reset:
+                client = writer.get_extra_info("socket")
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                writer.transport.abort()
+        else:
+            await reader.readuntil(b"\r\n\r\n")
+
+    async def main() -> None:
+        async with serving(script) as (url, _):
+            http = RelayHttp()
+            for _ in range(2):
+                assert (await http.exchange("GET", url, timeout_s=5)).status == 200
+            assert len(tries) == 2
+            http.close()
+
+    asyncio.run(main())
+
+
+def test_an_answer_that_is_cut_off_is_not_asked_for_again() -> None:
+    async def main() -> None:
+        async with serving(answering("200 OK\r\nContent-Length: 5", b"he")) as (url, heads):
+            with pytest.raises(AnswerBroken, match="not whole"):
+                await exchange("GET", url, timeout_s=5)
+            assert len(heads) == 1
+
+    asyncio.run(main())
+
+
+def test_an_idle_connection_is_closed_after_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_module, "KEPT_S", 0.01)
+
+    async def main() -> None:
+        connections: list[int] = []
+        async with serving(_kept_alive(connections)) as (url, _):
+            http = RelayHttp()
+            await http.exchange("GET", url, timeout_s=5)
+            await until(lambda: http.kept == 0, "it is closed")
+            await http.exchange("GET", url, timeout_s=5)
+            assert connections == [1, 1]
+            http.close()
+
+    asyncio.run(main())
+
+
+def test_nothing_is_left_of_a_client_that_nobody_closed() -> None:
+    """A socket that is open when it goes away is an error of the run."""
+
+    async def main() -> None:
+        async with serving(_kept_alive([])) as (url, _):
+            await RelayHttp().exchange("GET", url, timeout_s=5)
+
+    asyncio.run(main())
+    gc.collect()
+
+
+def test_what_nobody_has_asked_for_is_not_taken_for_an_answer() -> None:
+    async def main() -> None:
+        spoken = asyncio.Event()
+
+        async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            await spoken.wait()
+            writer.write(b"HTTP/1.1 500 Nobody Asked\r\nContent-Length: 2\r\n\r\n{}")
+            await reader.read()
+
+        async with serving(script) as (url, _):
+            http = RelayHttp()
+            await http.exchange("GET", url, timeout_s=5)
+            ((channel,),) = http._kept.values()
+            spoken.set()
+            readable = asyncio.Event()
+            asyncio.get_running_loop().add_reader(channel._sock, readable.set)
+            await readable.wait()
+            asyncio.get_running_loop().remove_reader(channel._sock)
+            assert (await http.exchange("GET", url, timeout_s=5)).status == 200
+            http.close()
+
+    asyncio.run(main())
+
+
+def test_names_of_this_machine_are_looked_up() -> None:
+    async def main() -> None:
+        async with serving(answering("200 OK\r\nContent-Length: 2", b"{}")) as (url, _):
+            port = url.rpartition(":")[2]
+            assert (await exchange("GET", f"http://localhost:{port}", timeout_s=5)).body == b"{}"
+
+    asyncio.run(main())
+
+
+def test_nothing_listens() -> None:
+    async def main() -> None:
+        async with serving(dripping) as (url, _):
+            pass
+        with pytest.raises(ConnectionRefusedError):
+            await exchange("GET", url, timeout_s=5)
+        with pytest.raises(TransportUnavailable, match="nothing is listening"):
+            await AiortcTransport().check(url)
+
+    asyncio.run(main())
+
+
+def test_a_transport_keeps_no_connection_when_it_is_closed() -> None:
+    async def main() -> None:
+        connections: list[int] = []
+        body = json.dumps(Health().to_json()).encode()
+        async with serving(_kept_alive(connections, body=body)) as (url, _):
+            transport = AiortcTransport()
+            await transport.check(url)
+            await transport.check(url)
+            assert connections == [2]
+            assert transport._http.kept == 1
+            await transport.aclose()
+            assert transport._http.kept == 0
 
     asyncio.run(main())
 

@@ -32,12 +32,16 @@ CONNECTION_ATTRIBUTES = (
     "_queue",
     "_remote_candidates",
     "_early_checks",
+    "_local_candidates",
+    "_local_candidates_start",
+    "_local_candidates_end",
 )
 CONNECTION_METHODS = (
     "_check_periodic",
     "_remote_candidates_expected",
     "check_start_task",
     "data_received",
+    "gather_candidates",
     "get_component_candidates",
     "request_received",
     "_valid_username",
@@ -135,6 +139,22 @@ def test_the_gatherers_connection_is_the_one_the_transport_takes() -> None:
         await gatherer.gather()
         assert [c.ip for c in gatherer.getLocalCandidates()] == [c.host for c in gatherer.connection.local_candidates]
         await gatherer.connection.close()
+
+    asyncio.run(main())
+
+
+def test_the_system_is_not_asked_for_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take longer than everything else that gathering does."""
+    monkeypatch.setattr("aioice.ice.get_host_addresses", None)
+
+    async def main() -> None:
+        connection = private.LoopbackConnection(controlling=True, on_media=lambda data: None, counts=MediaCounts())
+        await connection.gather_candidates()
+        gathered = connection.local_candidates
+        await connection.gather_candidates()
+        assert connection.local_candidates == gathered
+        assert gathered
+        await connection.close()
 
     asyncio.run(main())
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from offhook.cli.call.folder import CALLEE_HEARD
     from offhook.cli.call.placing import CallOrder, CallResult, place, report
     from offhook.cli.early import EarlySignals
+    from offhook.cli.event_loop import loop_factory
     from offhook.cli.exit_codes import ExitCode, code_for_error
     from offhook.cli.output import print_complaint, print_json, print_line
     from offhook.cli.stopping import Stop, run
@@ -33,6 +34,7 @@ __all__ = [
     "Stop",
     "choose",
     "code_for_error",
+    "loop_factory",
     "main",
     "place",
     "print_complaint",
@@ -52,6 +54,7 @@ _HOMES: Final[Mapping[str, str]] = {
     "CallResult": "offhook.cli.call.placing",
     "Stop": "offhook.cli.stopping",
     "choose": "offhook.cli.call.choosing",
+    "loop_factory": "offhook.cli.event_loop",
     "place": "offhook.cli.call.placing",
     "print_complaint": "offhook.cli.output",
     "print_json": "offhook.cli.output",

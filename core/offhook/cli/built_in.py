@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from offhook.plugin.hookspecs import hookimpl
+from offhook.plugin.lazy_command import LazyCommand
 from offhook.plugin.manager import Plugins
 
 if TYPE_CHECKING:
     from offhook.plugin.registry import CommandRegistry, DiagnosisRegistry
+
+#: The name of each command, where it is in this room, and its line in the list of commands.
+_COMMANDS: Final = (
+    ("call", "call.command:call", "Place a call, say something, listen, hang up."),
+    ("records", "records.command:records", "Stored calls: list, show, export, replay."),
+    ("doctor", "doctor.command:doctor_command", "Check this installation, and report what is wrong with it."),
+    ("plugins", "plugins_command:plugins_command", "List plugins, where they are from, and what they lack."),
+    ("conformance", "conformance_command:conformance", "Test a plugin against the contract of its kind."),
+    ("docs", "docs_command:docs_command", "Print a page of the documentation, or a list of the pages."),
+)
 
 
 class BuiltIn:
@@ -24,23 +35,12 @@ class BuiltIn:
 
     @hookimpl
     def offhook_command(self, registry: CommandRegistry) -> None:
-        from offhook.cli.call.command import call
-        from offhook.cli.conformance_command import conformance
-        from offhook.cli.docs_command import docs_command
-        from offhook.cli.doctor.command import doctor_command
-        from offhook.cli.plugins_command import plugins_command
-        from offhook.cli.records.command import records
-
-        registry.add("call", call, summary="Place a call, say something, listen, hang up.")
-        registry.add("records", records, summary="Stored calls: list, show, export, replay.")
-        registry.add("doctor", doctor_command, summary="Check this installation, and report what is wrong with it.")
-        registry.add("plugins", plugins_command, summary="List plugins, where they are from, and what they lack.")
-        registry.add("conformance", conformance, summary="Test a plugin against the contract of its kind.")
-        registry.add("docs", docs_command, summary="Print a page of the documentation, or a list of the pages.")
+        for name, home, summary in _COMMANDS:
+            registry.add(name, LazyCommand(f"offhook.cli.{home}"), summary=summary)
 
     @hookimpl
     def offhook_diagnosis(self, registry: DiagnosisRegistry) -> None:
-        from offhook.cli.doctor.checks import add_checks
+        from offhook.cli.doctor.added import add_checks
 
         add_checks(registry, lambda: self.plugins)
 

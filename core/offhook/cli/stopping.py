@@ -17,9 +17,8 @@ import socket
 import threading
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import typer
-
 from offhook.cli import early
+from offhook.cli.event_loop import loop_factory
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.streams import STDERR, STDOUT, write_if_accepted, written_in_background
 from offhook.interfaces.clock import SystemClock
@@ -185,7 +184,7 @@ def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None
                 left.update(await cancel_and_wait(asyncio.all_tasks() - {task}))
 
     left: set[asyncio.Task[Any]] = set()
-    runner = asyncio.Runner()
+    runner = asyncio.Runner(loop_factory=loop_factory())
     stop.listen()
     try:
         with written_in_background(lambda: stop.code is not None):
@@ -193,7 +192,9 @@ def run(main: Callable[[Stop], Coroutine[object, object, _T]], stop: Stop | None
     except asyncio.CancelledError:
         if stop.code is None:
             raise
-        raise typer.Exit(stop.code) from None
+        from typer import Exit  # here, so that a command that is not typer's starts without it
+
+        raise Exit(stop.code) from None
     finally:
         _close(runner, left)
         if stop.code is None:

@@ -6,6 +6,7 @@ from offhook.old_paths import keep_old_paths
 from offhook.plugin.discovery import DISABLE_VARIABLE, REQUIRE_VARIABLE
 from offhook.plugin.hookspecs import hookimpl
 from offhook.plugin.isolation import PLUGINS_LOGGER, isolated, name_of
+from offhook.plugin.lazy_command import LazyCommand
 from offhook.plugin.manager import Plugins
 from offhook.plugin.registry import (
     ArchiveRegistry,
@@ -36,6 +37,7 @@ __all__ = [
     "DiagnosisRegistry",
     "FarEndRegistry",
     "FilterRegistry",
+    "LazyCommand",
     "PluginReport",
     "Plugins",
     "Registry",

@@ -135,6 +135,8 @@ def offhook_far_end(registry: FarEndRegistry) -> None:
 def offhook_command(registry: CommandRegistry) -> None:
     """Add commands to the ``offhook`` command line: functions with typer's annotations.
 
+    Add a `LazyCommand`, so that typing another command does not import yours.
+
     Only the command line calls this hook; a phone does not.
     """
 

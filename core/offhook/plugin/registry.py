@@ -53,7 +53,7 @@ StoreFactory: TypeAlias = "Callable[[str, Environment], Store]"
 #: Takes the same arguments; the archive reads what the store of that spec has written.
 ArchiveFactory: TypeAlias = "Callable[[str, Environment], Archive]"
 FarEndFactory: TypeAlias = "Callable[[], FarEnd]"
-#: A function with typer's annotations.
+#: A function with typer's annotations, or a `LazyCommand`, which imports it when it is typed.
 Command: TypeAlias = Callable[..., None]
 #: Takes the settings and yields its findings.
 DiagnosisCheck: TypeAlias = "Callable[[Environment], Iterable[Finding]]"

@@ -91,6 +91,13 @@ class LoopbackConnection(Connection):
             raise ConnectionError("no UDP socket can be bound to 127.0.0.1 or ::1")
         return candidates
 
+    async def gather_candidates(self) -> None:
+        """Gather as aioice does, but do not ask the system for addresses, of which none is used."""
+        if not self._local_candidates_start:
+            self._local_candidates_start = True
+            self._local_candidates += await self.get_component_candidates(_COMPONENT, [])
+            self._local_candidates_end = True
+
     def _candidate(self, protocol: StunProtocol, number: int, host: str, port: int) -> Candidate:
         self._protocols.append(protocol)
         protocol.local_candidate = Candidate(

@@ -42,7 +42,7 @@ from offhook_mockserver.callees.script import (
 from offhook_mockserver.callees.speech import CLIPS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 
 SPEECH: Final = CLIPS
@@ -126,16 +126,6 @@ NUMBERS: Final[Mapping[str, Script]] = {
         ),
     ),
 }
-
-
-def script_for(number: str) -> Script:
-    """The script of the callee at `number`."""
-    return NUMBERS.get(number) or NUMBERS[DEFAULT_NUMBER]
-
-
-def with_scripts(scripts: Mapping[str, Script]) -> Callable[[str], Script]:
-    """A function that returns the script of a number: from `scripts`, and else from the table."""
-    return lambda number: scripts.get(number) or script_for(number)
 
 
 def table(scripts: Mapping[str, Script] | None = None) -> str:

@@ -142,7 +142,8 @@ def _answer(
 ) -> dict[str, Any]:
     import httpx
 
-    from offhook_mockserver.faces.control.operation import DEFAULT, PREFIX
+    from offhook_mockserver.faces.control.operation import DEFAULT
+    from offhook_mockserver.faces.control.place import PREFIX
 
     headers = {"authorization": f"Bearer {mock.token.reveal()}", "content-type": "application/json"}
     faults = f"{PREFIX}/tenants/{DEFAULT if tenant is None else quote(tenant, safe='')}/faults"

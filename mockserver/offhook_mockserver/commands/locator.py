@@ -15,7 +15,7 @@ from offhook.errors import ConfigError, StorageError
 from offhook.records import home, make_private
 from offhook.secret import Secret
 from offhook.wording import quoted, quoted_path
-from offhook_mockserver.faces.control.operation import PREFIX
+from offhook_mockserver.faces.control.place import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Generator

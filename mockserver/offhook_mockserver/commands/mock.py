@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from offhook.cli import EarlySignals, print_json, print_line, run
+from offhook.cli import EarlySignals, loop_factory, print_json, print_line
 from offhook.errors import ConfigError
 from offhook.paths import expanded
 from offhook_mockserver.commands.agora_sdk import agora_sdk_command
 from offhook_mockserver.commands.fault import fault
 
 if TYPE_CHECKING:
-    from offhook.cli import Stop
     from offhook_mockserver.commands.serving import MockOptions
 
 mock: typer.Typer = typer.Typer(
@@ -80,7 +78,7 @@ def serve_command(
     """
     with EarlySignals():
         from offhook_mockserver.callees.toml import load_scripts
-        from offhook_mockserver.commands.serving import MockOptions, serve
+        from offhook_mockserver.commands.serving import MockOptions, serve_and_report
 
     loaded = {} if scripts is None else load_scripts(scripts)
     options = MockOptions(
@@ -96,14 +94,7 @@ def serve_command(
     if context.invoked_subcommand is not None:
         context.obj = options
         return
-
-    async def serve_and_report(stop: Stop) -> None:
-        calls = await serve(options, stop)
-        if stop.code is not None and not json:
-            ended = "1 call" if calls == 1 else f"{calls} calls"
-            print_line(f"offhook mock: stopped by {stop.signal_name}, {ended} ended", sys.stderr)
-
-    run(serve_and_report)
+    serve_and_report(options)
 
 
 @mock.command("exec", context_settings={"allow_interspersed_args": False})
@@ -126,7 +117,8 @@ def exec_command(
         raise ConfigError(
             "--json prints the settings, and exec passes them to COMMAND in its environment: leave it out"
         )
-    raise typer.Exit(asyncio.run(execute(options, command)))
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        raise typer.Exit(runner.run(execute(options, command)))
 
 
 @mock.command("numbers")

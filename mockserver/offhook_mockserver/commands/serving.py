@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from offhook.cli import print_json, print_line
+from offhook.cli import print_json, print_line, run
 from offhook.interfaces import iso_8601
-from offhook_mockserver.callees.numbers import with_scripts
+from offhook_mockserver.callees.usual import with_scripts
 from offhook_mockserver.commands.locator import located
 from offhook_mockserver.commands.settings import env_file, environment_for, ready_line, welcome
 from offhook_mockserver.server.socket_server import MockServer, MockSettings
@@ -97,6 +99,23 @@ def _delete_clips(server: MockServer) -> None:
         tenant.delete_clips()
 
 
+def serve_and_report(options: MockOptions) -> None:
+    """Run a server until a signal arrives. Without `as_json`, it prints what stopped it to standard error.
+
+    Raises:
+        ConfigError, StorageError: see `running`.
+        typer.Exit: a signal arrived before it listened.
+    """
+
+    async def serve_until_stopped(stop: Stop) -> None:
+        calls = await serve(options, stop)
+        if stop.code is not None and not options.as_json:
+            ended = "1 call" if calls == 1 else f"{calls} calls"
+            print_line(f"offhook mock: stopped by {stop.signal_name}, {ended} ended", sys.stderr)
+
+    run(serve_until_stopped)
+
+
 async def serve(options: MockOptions, stop: Stop) -> int:
     """Run a server until this is cancelled, then stop it; returns how many calls were still going on.
 
@@ -110,6 +129,9 @@ async def serve(options: MockOptions, stop: Stop) -> int:
             for line in welcome(server, options.scripts, control_file).split("\n"):
                 print_line(line)
         try:
+            await server.imported()
+            # All of this stays to the end, and would be looked through whenever Python searches the calls for garbage.
+            gc.freeze()
             await asyncio.get_running_loop().create_future()
         except asyncio.CancelledError:  # the signal
             task = asyncio.current_task()

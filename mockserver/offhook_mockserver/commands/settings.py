@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import ConfigError, StorageError
 from offhook.records import home
 from offhook.wording import quoted_path, system_reason
-from offhook_mockserver.callees.numbers import DEFAULT_NUMBER, SPEECH, table
-from offhook_mockserver.faces.control.operation import PREFIX
-from offhook_mockserver.faces.sendblue.documents import DOCS
+from offhook_mockserver.faces.control.place import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -93,6 +91,10 @@ def welcome(server: MockServer, scripts: Mapping[str, Script], control_file: Pat
         scripts: what callees of its own do.
         control_file: the private file with its control token; None if there is none.
     """
+    # Programs that read the ready line need none of these.
+    from offhook_mockserver.callees.numbers import DEFAULT_NUMBER, SPEECH, table
+    from offhook_mockserver.faces.sendblue.documents import DOCS
+
     where = "the token is not in a file" if control_file is None else f"the token is in {shell_word(str(control_file))}"
     exports = "\n".join(f"  export {name}={shell_word(value)}" for name, value in environment_for(server).items())
     return f"""offhook mock listens on {server.url} (this machine only)

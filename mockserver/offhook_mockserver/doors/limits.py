@@ -21,3 +21,5 @@ MOST_JOINING: Final = 64
 MOST_TEXTS: Final = 256
 #: Audio messages that may wait: 2 s of one talker. More would only delay what the client hears.
 MOST_AUDIO: Final = frames_in(2.0)
+#: A leg of the door in memory notices a cut of its network at once.
+DETECT_S: Final = 0.0

@@ -10,7 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from offhook.wording import printable
-from offhook_mockserver.faces.control.api import is_control
+from offhook_mockserver.faces.control.place import is_control
 from offhook_mockserver.faces.operations.request import headers_of
 from offhook_mockserver.faces.sendblue.credentials import named_tenant
 from offhook_mockserver.tenants.entry import EntryKind

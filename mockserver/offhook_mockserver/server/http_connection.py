@@ -14,7 +14,7 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from offhook_mockserver.doors.limits import LINGER_S
-from offhook_mockserver.faces.control.api import is_control
+from offhook_mockserver.faces.control.place import is_control
 from offhook_mockserver.faces.faulty_answer import CONNECTION
 from offhook_mockserver.server.bounded_io import BoundedIo
 from offhook_mockserver.server.incidents import Incident

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import logging
 from typing import TYPE_CHECKING, Final
@@ -11,8 +12,7 @@ from starlette.routing import Router
 
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.refusals import UnknownRoute
-from offhook_wire.pcm_protocol import PCM_PATH
-from offhook_wire.relay_protocol import EVENTS_PATH, HEALTH_PATH, JOIN_PATH, Refusal, RefusalAnswer
+from offhook_mockserver.server.lazy_apis import FOR_CALLS, FOR_CONTROL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,16 +26,21 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_RELAY_ROUTES: Final[Mapping[str, str]] = {
-    f"GET {HEALTH_PATH}": "",
-    f"POST {JOIN_PATH}": "",
-    f"GET {EVENTS_PATH}": "as a WebSocket, with ?sid=",
-    f"GET {PCM_PATH}": "as a WebSocket",
-}
+_DOOR: Final = "offhook_mockserver.doors.webrtc.door"
+#: How long the first requests have, before the imports compete with them.
+_HEAD_START_S: Final = 0.05
+
+
+def _import_all() -> None:
+    for name in (*FOR_CALLS, _DOOR, FOR_CONTROL):
+        importlib.import_module(name)
 
 
 class LazyDoor:
     """Imports the WebRTC door's media libraries, which takes half a second, in a thread, while the API answers.
+
+    The same thread imports what else the first calls need. It begins when the door is wanted for the first time, or a
+    moment after the start: before that, it would only delay the answer to a program that waits for the mock.
 
     If they cannot be imported, the API works without the door, whose answers say what to install.
     """
@@ -47,6 +52,8 @@ class LazyDoor:
         self._door: WebRtcDoor | None = None
         self._app: ASGIApp | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._wanted = asyncio.Event()
+        self._importing = False
 
     def warm_up(self) -> None:
         """Start to import."""
@@ -54,15 +61,25 @@ class LazyDoor:
             self._opening = asyncio.create_task(self._open())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._wanted.set()
         self.warm_up()
         assert self._opening is not None
         await asyncio.shield(self._opening)
         assert self._app is not None
         await self._app(scope, receive, send)
 
+    async def opened(self) -> None:
+        """Wait until everything that calls need is imported, or cannot be."""
+        if self._opening is not None:
+            await asyncio.wait((self._opening,))
+
     async def settled(self) -> None:
         """Wait until a running import has finished, because its thread cannot be stopped."""
-        if self._opening is not None:
+        if self._opening is not None and not self._importing:
+            self._opening.cancel()
+            await asyncio.wait((self._opening,))
+            self._opening = None
+        elif self._opening is not None:
             await self._opening
 
     async def aclose(self) -> None:
@@ -72,18 +89,36 @@ class LazyDoor:
             await self._door.aclose()
 
     async def _open(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HEAD_START_S):
+                await self._wanted.wait()
+        self._importing = True
         try:
-            await asyncio.to_thread(importlib.import_module, "offhook_mockserver.doors.webrtc.door")
+            await asyncio.to_thread(_import_all)
         except Exception as error:  # a library for another system can raise any error
             problem = (
                 f"the relay does not work, because its media libraries cannot be imported ({error}): "
                 'run pip install "offhook[mock]" and start the mock again'
             )
             _log.warning("%s", problem)
+            from offhook_wire.relay_protocol import Refusal, RefusalAnswer
+
             self._app = JsonAnswer(RefusalAnswer(Refusal("unavailable", problem)).to_json(), 503)
             return
         from offhook_mockserver.doors.webrtc.door import WebRtcDoor
 
         self._door = WebRtcDoor(self._rooms, self._clock, self._ids)
         # As elsewhere, no redirects, and an answer in JSON to unknown routes.
-        self._app = Router([*self._door.routes(), UnknownRoute(_RELAY_ROUTES)], redirect_slashes=False)
+        self._app = Router([*self._door.routes(), UnknownRoute(_relay_routes())], redirect_slashes=False)
+
+
+def _relay_routes() -> Mapping[str, str]:
+    from offhook_wire.pcm_protocol import PCM_PATH
+    from offhook_wire.relay_protocol import EVENTS_PATH, HEALTH_PATH, JOIN_PATH
+
+    return {
+        f"GET {HEALTH_PATH}": "",
+        f"POST {JOIN_PATH}": "",
+        f"GET {EVENTS_PATH}": "as a WebSocket, with ?sid=",
+        f"GET {PCM_PATH}": "as a WebSocket",
+    }

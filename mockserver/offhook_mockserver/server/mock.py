@@ -10,8 +10,6 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Final, Self
 
-from starlette.applications import Starlette
-
 from offhook.arguments import check_flag, check_function, check_instance, check_path, check_text
 from offhook.errors import StorageError
 from offhook.interfaces import Environment, Grant, Ids
@@ -19,42 +17,37 @@ from offhook.paths import expanded, make_folder
 from offhook.plugin import Plugins, hookimpl
 from offhook.secret import Secret
 from offhook.wording import quoted_path, system_reason
-from offhook_mockserver.callees.numbers import script_for
+from offhook_mockserver.callees.usual import script_for
 from offhook_mockserver.doors.json_answer import JsonAnswer
-from offhook_mockserver.doors.memory.transport import DETECT_S, MemoryTransport
-from offhook_mockserver.faces.control.api import ControlApi, control_openapi, is_control
-from offhook_mockserver.faces.control.measuring import Measuring
-from offhook_mockserver.faces.control.operation import Controlled
+from offhook_mockserver.doors.limits import DETECT_S
+from offhook_mockserver.faces.control.place import is_control
 from offhook_mockserver.faces.control.refusals import control_refusal
-from offhook_mockserver.faces.control.waits import Waits
 from offhook_mockserver.faces.refusals import refuse
-from offhook_mockserver.faces.sendblue.api import DECLARED_PATHS, SendblueApi, internal_error
-from offhook_mockserver.faces.sendblue.documents import ApiDocuments
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.server.entrance import Entrance
 from offhook_mockserver.server.guard_notes import GuardNotes
 from offhook_mockserver.server.http_guard import JSON_BODY, AcceptedBody, Guard
+from offhook_mockserver.server.lazy_apis import LazyApis
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
 from offhook_mockserver.tenants.settings import check_tenant_settings
 from offhook_mockserver.tenants.shown_keys import CONTROL_TOKEN
 from offhook_mockserver.tenants.tenant import Tenants, check_tenant, mint_token
 from offhook_mockserver.tenants.webhooks.dispatcher import Dispatcher
-from offhook_wire.relay_protocol import Refusal, RefusalAnswer
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
-    from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from offhook.interfaces import Clock
     from offhook.plugin import TransportRegistry
     from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.doors.memory.transport import MemoryTransport
     from offhook_mockserver.faces.refusals import RequestRefused
     from offhook_mockserver.tenants.call import CallEvent
     from offhook_mockserver.tenants.settings import TenantBounds, TenantSettings
@@ -148,19 +141,15 @@ class Mock:
             on_event=on_event,
             script_for=script_for,
         )
-        self._waits = Waits()
-        parts = Controlled(
+        self._apis = LazyApis(
             tenants=self.tenants,
             first=self.tenant,
+            calls=self.calls,
             plugins=self._plugins,
             recordings=self._recordings,
             environment_of=self.environment_of,
-            waits=self._waits,
-            measuring=Measuring(),
-            documents=Measuring(),
-            document=control_openapi,
+            control_token=self.control_token,
         )
-        self._control = ControlApi(parts, self.control_token)
         self.guard_notes: GuardNotes = GuardNotes(self.tenants, self.tenant, self.clock)
         self.app: ASGIApp = Guard(self._build(), self._hosts, accepted=self._accepted, refusal=self._refusal)
 
@@ -218,6 +207,8 @@ class Mock:
 
     def transport(self, *, detect_s: float = DETECT_S) -> MemoryTransport:
         """A new transport into the rooms of this mock; see `MemoryTransport`."""
+        from offhook_mockserver.doors.memory.transport import MemoryTransport
+
         return MemoryTransport(self, detect_s=detect_s)
 
     @hookimpl
@@ -258,6 +249,8 @@ class Mock:
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer requests below ``/relay/``."""
+        from offhook_wire.relay_protocol import Refusal, RefusalAnswer
+
         refusal = Refusal("unavailable", "this mock has no WebRTC relay: join its rooms with the transport memory")
         await JsonAnswer(RefusalAnswer(refusal).to_json(), 503)(scope, receive, send)
 
@@ -267,7 +260,7 @@ class Mock:
 
     def _end_control(self) -> None:
         """End what clients wait for, their streams and what goes on in accounts, and delete what was uploaded."""
-        self._control.close()
+        self._apis.close()
         for tenant in self.tenants.all():
             tenant.close_account()
             tenant.delete_clips()
@@ -275,7 +268,7 @@ class Mock:
 
     def _accepted(self, scope: Scope) -> AcceptedBody:
         """What the body of a write may be."""
-        operation = self._control.larger_body(scope) if is_control(scope) else None
+        operation = self._apis.control.larger_body(scope) if is_control(scope) else None
         if operation is None:
             return JSON_BODY
         return AcceptedBody(operation.upload or JSON_BODY.media_type, operation.most_bytes or JSON_BODY.most_bytes)
@@ -288,31 +281,28 @@ class Mock:
     def _created(self, tenant: Tenant) -> None:
         self.rooms.add_app_id(tenant.app_id)
         tenant.faults.watch(self.entrance)
-        tenant.faults.known_paths = DECLARED_PATHS
+        tenant.faults.known_paths = _declared_paths
 
     def _build(self) -> ASGIApp:
-        sendblue = SendblueApi(self.tenants, self.calls, self.tenant)
-        ours = Starlette(routes=ApiDocuments().routes(), exception_handlers={Exception: _internal_error})
-        not_found = ours.router.default
-
-        async def rest(scope: Scope, receive: Receive, send: Send) -> None:
-            await (sendblue if scope["type"] == "http" else not_found)(scope, receive, send)
-
-        ours.router.default = rest
-
         async def split(scope: Scope, receive: Receive, send: Send) -> None:
             path = "" if scope["type"] == "lifespan" else f"{scope['path']}/"
             # The WebRTC door's routes are not known before its libraries are imported, so it gets the whole path.
             if path.startswith(_RELAY):
                 await self.relay(scope, receive, send)
             elif scope["type"] == "http" and is_control(scope):
-                await self._control(scope, receive, send)
+                await self._apis.control(scope, receive, send)
             elif path.startswith(_OURS) or scope["type"] != "http":
-                await ours(scope, receive, send)
+                await self._apis.documents(scope, receive, send)
             else:
-                await sendblue(scope, receive, send)
+                await self._apis.sendblue(scope, receive, send)
 
         return split
+
+
+def _declared_paths() -> Mapping[str, str]:
+    from offhook_mockserver.faces.sendblue.api import DECLARED_PATHS  # is imported after the mock listens
+
+    return DECLARED_PATHS
 
 
 def check_plugins(given: object) -> Plugins:
@@ -335,7 +325,3 @@ def _check_folder(folder: Path) -> None:
             f"cannot write to the recordings folder {quoted_path(folder)}: {system_reason(error)}. "
             "Choose another with --recordings"
         ) from None
-
-
-async def _internal_error(request: Request, error: Exception) -> Response:
-    return internal_error()

@@ -13,18 +13,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_flag, check_instance, check_path, check_whole
-from offhook_mockserver.callees.numbers import script_for
-from offhook_mockserver.doors.pcm.door import PcmDoor
+from offhook_mockserver.callees.usual import script_for
 from offhook_mockserver.server.lazy_door import LazyDoor
 from offhook_mockserver.server.loop_server import LoopServer
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.server.mock import Mock
 from offhook_mockserver.tenants.settings import check_tenant_bounds, check_tenant_settings
 from offhook_mockserver.tenants.webhooks.targets import check_webhook_hosts
-from offhook_wire.pcm_protocol import PCM_PATH
 
 if TYPE_CHECKING:
     import os
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from offhook.interfaces import Clock, Ids
     from offhook.plugin import Plugins
     from offhook_mockserver.callees.script import Script
+    from offhook_mockserver.doors.pcm.door import PcmDoor
     from offhook_mockserver.tenants.call import CallEvent
     from offhook_mockserver.tenants.settings import TenantBounds, TenantSettings
 
@@ -117,10 +117,15 @@ class MockServer(Mock):
             webhook_hosts=self.settings.webhook_hosts,
         )
         self._door = LazyDoor(self.rooms, self.clock, self.ids)
-        self._pcm_door = PcmDoor(self.rooms, self.ids)
         self._port = 0
         self._own_names: frozenset[str] = frozenset()
         self._server: LoopServer | None = None
+
+    @cached_property
+    def _pcm_door(self) -> PcmDoor:
+        from offhook_mockserver.doors.pcm.door import PcmDoor
+
+        return PcmDoor(self.rooms, self.ids)
 
     @property
     def port(self) -> int:
@@ -142,6 +147,10 @@ class MockServer(Mock):
         server.refuse(self.entrance.refusing)
         self._door.warm_up()
 
+    async def imported(self) -> None:
+        """Wait until everything that calls need is imported, which begins shortly after the start."""
+        await self._door.opened()
+
     async def aclose(self) -> None:
         """End all calls, finish their recordings and close all sockets. Idempotent; what is left after 1 s is cut off.
 
@@ -158,7 +167,8 @@ class MockServer(Mock):
                 await self.calls.aclose()
                 await self.dispatcher.aclose()
                 await self._door.aclose()
-                await self._pcm_door.aclose()
+                if "_pcm_door" in vars(self):
+                    await self._pcm_door.aclose()
         except TimeoutError:
             _log.warning("calls did not end within %g s", _STOP_TIMEOUT_S)
         finally:
@@ -170,6 +180,8 @@ class MockServer(Mock):
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request for the PCM door to that door, and any other request to the WebRTC door."""
+        from offhook_wire.pcm_protocol import PCM_PATH
+
         pcm = scope["path"] == PCM_PATH and scope.get("method", "GET") == "GET"
         await (self._pcm_door if pcm else self._door)(scope, receive, send)
 

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
 from offhook.wording import describe
-from offhook_mockserver.callees.callee import Callee, CalleeEnd
-from offhook_mockserver.callees.numbers import script_for
-from offhook_mockserver.callees.script_source import script_from
-from offhook_mockserver.callees.voice import load_speech
+from offhook_mockserver.callees.ends import CalleeEnd
+from offhook_mockserver.callees.usual import script_for
 from offhook_mockserver.rooms.room import RoomError
 from offhook_mockserver.tenants.call import MockCall
 from offhook_mockserver.tenants.call_events import call_ended
@@ -81,6 +79,9 @@ class Calls:
             RoomError: too many channels are open, or the tenant was removed.
             ScriptError: `script_for` raised an error, or returned something that cannot be played.
         """
+        from offhook_mockserver.callees.callee import Callee  # which a mock that listens does not need yet
+        from offhook_mockserver.callees.script_source import script_from
+
         _check_bounds(tenant)
         settings = tenant.settings
         script = tenant.scripts.get(to) or script_from(self._script_for, to)
@@ -193,6 +194,8 @@ class Calls:
         key = (speech, rate_hz, _version(speech))
         pcm = self._speech.get(key)
         if pcm is None:
+            from offhook_mockserver.callees.voice import load_speech
+
             pcm = await load_speech(self._plugins, speech, rate_hz)
             self._speech[key] = pcm
             while len(self._speech) > _MOST_SPEECH or sum(map(len, self._speech.values())) > _MOST_SPEECH_BYTES:

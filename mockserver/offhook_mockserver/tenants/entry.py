@@ -253,7 +253,7 @@ class _Cleaner:
             return value
         if depth == _MOST_DEPTH or self._left <= 0:
             return "…"
-        if isinstance(value, Mapping):
+        if type(value) is dict or isinstance(value, Mapping):  # the usual type first: the other test is slow
             copied: dict[str, Json] = {}
             for name, item in value.items():
                 check_text(name, "a name in fields")

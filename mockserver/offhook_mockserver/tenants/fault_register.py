@@ -95,14 +95,14 @@ class FaultRegister:
     Attributes:
         on_applied: see above.
         on_loop: how faults that are made or undone reach the loop of the mock; by default, they are there already.
-        known_paths: the paths that faults of requests may name, with those under which an operation is declared; empty
-            if they are not known, and any may be named.
+        known_paths: returns the paths that faults of requests may name, with those under which an operation is
+            declared; none if they are not known, and any may be named.
     """
 
     def __init__(self, on_applied: Callable[[Fault, str, str | None, str | None], None] | None = None) -> None:
         self.on_applied: Callable[[Fault, str, str | None, str | None], None] | None = on_applied
         self.on_loop: OnLoop = _directly
-        self.known_paths: Mapping[str, str] = {}
+        self.known_paths: Callable[[], Mapping[str, str]] = dict
         self._faults: dict[str, Fault] = {}
         self._used_up: deque[Fault] = deque(maxlen=MOST_USED_UP)
         self._all: deque[Fault] = deque(maxlen=_MOST_KEPT)
@@ -247,14 +247,15 @@ class FaultRegister:
             return path
         if not check_text(path, "path", "/api/lines").startswith("/"):
             raise wrong("path", "the path of an operation, such as /api/lines, * for all, or None for start-call", path)
-        if not self.known_paths:
+        known_paths = self.known_paths()
+        if not known_paths:
             return path
-        if path not in self.known_paths:
-            fitting = [known for known in self.known_paths if _fits(path, known)]
-            near = nearest_name(path, self.known_paths) if not fitting else f"; did you mean {fitting[0]}?"
+        if path not in known_paths:
+            fitting = [known for known in known_paths if _fits(path, known)]
+            near = nearest_name(path, known_paths) if not fitting else f"; did you mean {fitting[0]}?"
             problem = f"no operation has the path {quoted(path)}, so the fault would never be applied"
             raise ConfigError(f"{problem}{near or '; name it as the OpenAPI document does, for example /api/lines'}")
-        return self.known_paths[path]
+        return known_paths[path]
 
     def forget(self, fault: Fault) -> None:
         """A fault has ended: notify the watchers. Called on the loop, once for each fault."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from offhook.cli import root
+from offhook.cli import application, root
 from offhook.cli.early import CODES, EarlySignals, end_with
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def test_it_lasts_until_the_commands_are_built(monkeypatch: pytest.MonkeyPatch) 
         inside.extend(signal.getsignal(number) for number in CODES if signal.getsignal(number) != before[number])
         return real(plugins)
 
-    real = root.build
-    monkeypatch.setattr(root, "build", build)
+    real = application.build
+    monkeypatch.setattr(application, "build", build)
     assert root.run(["--version"]) == 0
     assert len(inside) == len(CODES)
     assert {number: signal.getsignal(number) for number in CODES} == before

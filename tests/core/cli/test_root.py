@@ -16,7 +16,7 @@ import typer
 import offhook
 import offhook.cli.root
 from offhook import hookimpl
-from offhook.cli import main
+from offhook.cli import application, built_in, main
 from offhook.cli.exit_codes import ExitCode, code_for_error, code_for_record
 from offhook.cli.root import run
 from offhook.errors import (
@@ -67,6 +67,12 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_bad_usage_exits_with_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(arguments) == ExitCode.BAD_USAGE
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_command_is_built_once() -> None:
+    root = application.build(built_in.load())
+    context = typer.Context(root)
+    assert root.get_command(context, "plugins") is root.get_command(context, "plugins") is not None
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.core.conftest import GOOD
 from tests.core.rig import ALONE, AudioKit, RampSource, load, run
 
 from offhook import CallRecord, Phone
-from offhook.cli.doctor.checks import add_checks
+from offhook.cli.doctor.added import add_checks
 from offhook.cli.doctor.diagnosis import diagnose
 from offhook.errors import ConfigError, MissingExtraError, OffhookError, PluginError, SpecError
 from offhook.interfaces.diagnosis import Level

@@ -102,7 +102,7 @@ def test_speech_that_is_kept_for_other_calls_has_a_limit_in_bytes(monkeypatch: p
                 await mock.tenants.end_calls(mock.tenant)
         return list(loaded)
 
-    monkeypatch.setattr("offhook_mockserver.tenants.calls.load_speech", counted)
+    monkeypatch.setattr("offhook_mockserver.callees.voice.load_speech", counted)
     assert run_virtual(main(1, 2, 1, 2)) == ["silence:1", "silence:2"]
     monkeypatch.setattr("offhook_mockserver.tenants.calls._MOST_SPEECH_BYTES", 70_000)  # two seconds are 64,000
     assert run_virtual(main(1, 1, 2, 2, 1)) == ["silence:1", "silence:2", "silence:1"]

@@ -5,7 +5,6 @@ They only look, and change nothing. Settings are shown by name alone: a value ma
 
 from __future__ import annotations
 
-import functools
 import platform
 import ssl
 import sys
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import offhook
 from offhook.call.phone import AUTH, AUTH_VARIABLE, CARRIER, CARRIER_VARIABLE, TRANSPORT_VARIABLE
 from offhook.cli.doctor.settings import home_findings, settings_findings
+from offhook.cli.event_loop import describe_loop
 from offhook.errors import OffhookError
 from offhook.interfaces.diagnosis import Finding, Level
 from offhook.plugin.discovery import GROUP, OURS
@@ -28,29 +28,12 @@ from offhook.plugin.spec import Spec, named_by
 from offhook.records.stores import NO_STORE, STORE_VARIABLE, usual_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from offhook.interfaces.environment import Environment
     from offhook.plugin.distributions import Installed
     from offhook.plugin.manager import Plugins
-    from offhook.plugin.registry import DiagnosisRegistry, Registry
-
-
-def add_checks(registry: DiagnosisRegistry, plugins: Callable[[], Plugins]) -> None:
-    """Add all checks of this module.
-
-    Args:
-        registry: the registry to add them to.
-        plugins: returns the loaded plugins; only called when a check runs.
-    """
-    for check, summary in _CHECKS:
-        registry.add(check.__name__.strip("_"), functools.partial(_run, check, plugins), summary=summary)
-
-
-def _run(
-    check: Callable[[Plugins, Environment], Iterator[Finding]], plugins: Callable[[], Plugins], environment: Environment
-) -> Iterator[Finding]:
-    return check(plugins(), environment)
+    from offhook.plugin.registry import Registry
 
 
 def _machine(_: Plugins, __: Environment) -> Iterator[Finding]:
@@ -59,6 +42,7 @@ def _machine(_: Plugins, __: Environment) -> Iterator[Finding]:
     supported = sys.platform in ("linux", "darwin")
     advice = "" if supported else ": only Linux and macOS are supported"
     yield Finding(Level.FINE if supported else Level.WRONG, "platform", f"{platform.platform()}{advice}")
+    yield Finding(Level.FINE, "event loop", describe_loop())
     hook = getattr(ssl, "_create_default_https_context", None)
     if hook is not ssl.create_default_context:
         text = "ssl._create_default_https_context is not Python's own: urllib may check no certificates in this process"
@@ -209,15 +193,16 @@ def _part(registry: Registry[Any], variable: str, name: str, environment: Enviro
     return Finding(Level.FINE, registry.kind, f"{name}, from plugin {registry.plugin_of(name)}")
 
 
-_CHECKS: Final = (
-    (_machine, "versions, platform and TLS"),
-    (_distributions, "distributions that cannot be read, or are installed twice"),
-    (_plugins, "every plugin: where it is from, or why it was left out"),
-    (_hooks, "hooks that several plugins implement"),
-    (_packages, "packages that parts need and that are not installed"),
-    (_settings, "settings that are set, by name, and names that are not settings"),
-    (_home, "whether the folder for records can be written, and does not depend on the current folder"),
-    (_store, "whether the store can be read"),
-    (_parts, "the transport, carrier and auth that settings name"),
-    (_resamplers, "whether resamplers are installed"),
-)
+#: The check of each name in `added.SUMMARIES`.
+CHECKS: Final[Mapping[str, Callable[[Plugins, Environment], Iterator[Finding]]]] = {
+    "machine": _machine,
+    "distributions": _distributions,
+    "plugins": _plugins,
+    "hooks": _hooks,
+    "packages": _packages,
+    "settings": _settings,
+    "home": _home,
+    "store": _store,
+    "parts": _parts,
+    "resamplers": _resamplers,
+}

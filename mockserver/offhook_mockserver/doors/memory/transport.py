@@ -13,6 +13,7 @@ from offhook.arguments import check_choice, check_rate, check_seconds, wrong
 from offhook.errors import JoinFailed, JoinTimeout, TokenRejected, TransportUnavailable
 from offhook.interfaces import Direction, Transport, is_loopback
 from offhook.wording import quoted
+from offhook_mockserver.doors.limits import DETECT_S
 from offhook_mockserver.doors.memory.leg import MemoryLeg
 from offhook_mockserver.doors.memory.network import MemoryNetwork
 from offhook_mockserver.rooms.room import RoomError
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from offhook_mockserver.rooms.rooms import Rooms
 
 
-#: A leg notices a cut at once.
-DETECT_S: Final = 0.0
 #: A leg whose network has been cut for this long fails for good.
 GIVE_UP_S: Final = 20.0
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import offhook
-from offhook_mockserver.faces.control.operation import DEFAULT, PREFIX, ControlOperation
+from offhook_mockserver.faces.control.operation import DEFAULT, ControlOperation
+from offhook_mockserver.faces.control.place import PREFIX
 from offhook_mockserver.faces.operations.shapes import TEXT, a_map, about, an_object
 
 if TYPE_CHECKING:

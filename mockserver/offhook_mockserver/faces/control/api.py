@@ -38,7 +38,7 @@ from offhook_mockserver.faces.control import (
 from offhook_mockserver.faces.control.access import check_access
 from offhook_mockserver.faces.control.large_json import LARGE_BYTES
 from offhook_mockserver.faces.control.openapi import document_of
-from offhook_mockserver.faces.control.operation import PREFIX, TENANT, TENANT_FIELD, Asked, ControlOperation
+from offhook_mockserver.faces.control.operation import TENANT, TENANT_FIELD, Asked, ControlOperation
 from offhook_mockserver.faces.control.refusals import ControlRefused, control_refusal
 from offhook_mockserver.faces.operations.fields import NO_FIELDS, query_pairs
 from offhook_mockserver.faces.operations.kinds import WrongValue
@@ -89,11 +89,6 @@ def control_operations() -> tuple[ControlOperation, ...]:
 def control_openapi() -> dict[str, object]:
     """The OpenAPI document of the mock's control API, as an object of JSON."""
     return document_of(control_operations())
-
-
-def is_control(scope: Scope) -> bool:
-    """Whether a request is for the control API."""
-    return f"{scope['path']}/".startswith(f"{PREFIX}/")
 
 
 class ControlApi:

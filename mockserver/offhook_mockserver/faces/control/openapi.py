@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final, cast
 
 import offhook
-from offhook_mockserver.faces.control.operation import JSON, PREFIX, TENANT, TENANT_FIELD
+from offhook_mockserver.faces.control.operation import JSON, TENANT, TENANT_FIELD
+from offhook_mockserver.faces.control.place import PREFIX
 from offhook_mockserver.faces.control.refusals import CODES
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
+from offhook_mockserver.faces.control.place import PREFIX
 from offhook_mockserver.faces.control.refusals import ControlRefused
 from offhook_mockserver.faces.operations.fields import NO_FIELDS, Field, Fields
 from offhook_mockserver.faces.operations.kinds import text
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-PREFIX: Final = "/mock/v1"
 #: What operations on a tenant begin with.
 TENANT: Final = f"{PREFIX}/tenants/{{tenant}}"
 #: The first tenant of a mock.

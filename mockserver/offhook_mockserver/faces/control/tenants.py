@@ -12,7 +12,8 @@ from offhook_mockserver.callees.confines import NamedClips
 from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.control.file_answer import BytesAnswer
 from offhook_mockserver.faces.control.large_json import encoded
-from offhook_mockserver.faces.control.operation import JSON, PREFIX, TENANT, ControlOperation
+from offhook_mockserver.faces.control.operation import JSON, TENANT, ControlOperation
+from offhook_mockserver.faces.control.place import PREFIX
 from offhook_mockserver.faces.operations.fields import Field, Fields, object_of
 from offhook_mockserver.faces.operations.kinds import (
     Kind,

@@ -10,7 +10,8 @@ import pytest
 from tests.core.rig import ALONE, AudioKit, load
 
 from offhook.cli.doctor import checks
-from offhook.cli.doctor.checks import Shadowed, add_checks, shadowed
+from offhook.cli.doctor.added import add_checks
+from offhook.cli.doctor.checks import Shadowed, shadowed
 from offhook.cli.doctor.diagnosis import diagnose
 from offhook.interfaces import Archive
 from offhook.interfaces.diagnosis import Level

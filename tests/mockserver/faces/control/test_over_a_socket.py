@@ -46,9 +46,9 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def waiting(client: httpx.AsyncClient, mock: MockServer, path: str = WAIT) -> asyncio.Task[httpx.Response]:
     """A request that waits, once the mock has it."""
-    before = len(mock._waits)
+    before = len(mock._apis.control._mock.waits)
     task = asyncio.create_task(client.post(path, json={"timeout_s": 60}))
-    await until(lambda: len(mock._waits) > before)
+    await until(lambda: len(mock._apis.control._mock.waits) > before)
     return task
 
 
@@ -152,11 +152,11 @@ def test_a_client_that_has_gone_waits_no_more() -> None:
             }
             await hostile.send(hostile.head(f"POST {WAIT} HTTP/1.1", headers) + body)
             async with asyncio.timeout(30):
-                while not len(mock._waits):
+                while not len(mock._apis.control._mock.waits):
                     await asyncio.sleep(0)
             hostile.reset()
             async with asyncio.timeout(30):
-                while len(mock._waits):
+                while len(mock._apis.control._mock.waits):
                     await asyncio.sleep(0)
 
     run(test)
@@ -164,15 +164,15 @@ def test_a_client_that_has_gone_waits_no_more() -> None:
 
 def test_nothing_is_measured_for_a_client_that_has_gone() -> None:
     async def test(mock: MockServer, client: httpx.AsyncClient) -> None:
-        measuring, go = mock._control._mock.measuring, threading.Event()
+        measuring, go = mock._apis.control._mock.measuring, threading.Event()
         busy = [asyncio.create_task(measuring.run(lambda: go.wait)) for _ in range(2)]
         try:
             for method, path in (("GET", "heard.wav"), ("GET", "heard"), ("POST", "ask")):
                 body = {"question": "is_silent"} if method == "POST" else None
                 task = asyncio.create_task(client.request(method, f"{T}/calls/nobody/{path}", json=body))
-                await until(lambda: len(mock._waits) == 1)
+                await until(lambda: len(mock._apis.control._mock.waits) == 1)
                 task.cancel()
-                await until(lambda: len(mock._waits) == 0)
+                await until(lambda: len(mock._apis.control._mock.waits) == 0)
         finally:
             go.set()
             await asyncio.gather(*busy)

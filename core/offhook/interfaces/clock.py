@@ -41,6 +41,10 @@ class SystemClock:
         """How long the machine has slept, from an arbitrary start; event loops do not count this time."""
         return time.clock_gettime(_WITH_SLEEP) - time.monotonic()
 
+    def thread_cpu_s(self) -> float:
+        """How much CPU time the calling thread has used, in seconds from an arbitrary start."""
+        return time.thread_time()
+
     def wall_s(self) -> float:
         return time.time()
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from offhook.call.call_costs import BASE_CALLS, CallCosts
 from offhook.call.load_figures import PhoneLoad, UpCall, reason
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger("offhook")
 
-#: So many calls are dialled whatever the load is.
+#: This number of calls is dialled whatever the load is.
 ALWAYS: Final = 8
 #: After this time, in seconds, a call counts no longer as being dialled, even if its carrier has not answered.
 _DIALLING_S: Final = 1.0
 #: From how long a time the costs are learnt at once, in seconds.
 _LEARN_S: Final = 0.5
-#: The log says at most once in so many seconds that calls wait or are refused.
+#: The log says at most once in this time, in seconds, that calls wait or are refused.
 _LOG_EVERY_S: Final = 10.0
 
 
@@ -54,7 +54,8 @@ class _Since:
     dialled: float = 0.0
 
 
-class _Waiting(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Waiting:
     """A call that waits for its turn.
 
     Attributes:
@@ -214,9 +215,8 @@ class LoadAdmission:
         while self._waiting and self._may_enter(policy, now_s):
             call_id = next(iter(self._waiting))
             waiting = self._waiting.pop(call_id)
-            if not waiting.turn.done():  # else its task was cancelled, and has not run yet
-                self._begin(call_id, now_s, waiting.came_s)
-                waiting.turn.set_result(None)
+            self._begin(call_id, now_s, waiting.came_s)
+            waiting.turn.set_result(None)
 
     def _looked(self, took_s: float, cpu_s: float) -> None:
         since = self._since

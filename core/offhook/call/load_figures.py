@@ -85,7 +85,7 @@ def reason(load: LoopLoad, expected_percent: float, up: int, policy: LoadPolicy)
         return f"the event loop is late by {load.late_ms:.0f} ms, and late_limit_ms is {policy.late_limit_ms:g}"
     if policy.busy_limit_percent is not None and expected_percent > policy.busy_limit_percent:
         return (
-            f"the {up} calls that are up, and one more, need {expected_percent:.0f} % of a core once all of them talk, "
+            f"the {up} calls that are up, and one more, need {expected_percent:.1f} % of a core once all of them talk, "
             f"and busy_limit_percent is {policy.busy_limit_percent:g}"
         )
     return ""

@@ -1,6 +1,6 @@
 """The mock of the other side: Sendblue's API, the channel, and callees who follow a script.
 
-It registers the commands ``mock`` and ``demo``, explains how to get the transport ``memory``, and has far ends for
+It registers the commands ``mock``, ``demo`` and ``bench``, explains how to get the transport ``memory``, and has far ends for
 conformance kits.
 """
 
@@ -34,6 +34,7 @@ _keep_old_paths(
 @hookimpl
 def offhook_command(registry: CommandRegistry) -> None:
     # These modules import typer, which offhook always has; the commands import what else they need when they run.
+    from offhook_mockserver.commands.bench.command import bench
     from offhook_mockserver.commands.demo import demo
     from offhook_mockserver.commands.mock import mock
 
@@ -41,6 +42,8 @@ def offhook_command(registry: CommandRegistry) -> None:
     registry.add("mock", mock, summary=summary, extra=_EXTRA, needs=_NEEDS)
     summary = "Place a call to a simulated callee on this machine, and show it."
     registry.add("demo", demo, summary=summary, extra=_EXTRA, needs=_NEEDS)
+    summary = "Find out how many calls one process carries on this machine."
+    registry.add("bench", bench, summary=summary, extra=_EXTRA, needs=_NEEDS)
 
 
 @hookimpl

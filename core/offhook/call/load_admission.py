@@ -116,7 +116,8 @@ class LoadAdmission:
             raise self._overloaded(number, problem + more)
         turn: asyncio.Future[None] = loop.create_future()
         self._waiting[call_id] = _Waiting(came_s, turn)
-        self._log("wait", self._why(policy) or f"{len(self._dialling)} are being dialled")
+        if problem := self._why(policy):  # those who only wait for others to be dialled wait for a moment
+            self._log("wait", problem)
         try:
             await asyncio.wait((turn,), timeout=policy.wait_s)
             if turn.done():

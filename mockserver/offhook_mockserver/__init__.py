@@ -1,7 +1,7 @@
 """The mock of the other side: Sendblue's API, the channel, and callees who follow a script.
 
-It registers the commands ``mock``, ``demo`` and ``bench``, explains how to get the transport ``memory``, and has far ends for
-conformance kits.
+It registers the commands ``mock``, ``demo`` and ``bench``, explains how to get the transport ``memory``, and has far
+ends for conformance kits.
 """
 
 from __future__ import annotations

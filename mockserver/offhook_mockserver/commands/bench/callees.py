@@ -31,7 +31,7 @@ def number(index: int) -> str:
 
 
 def script_of(calls: int) -> str:
-    """The file for ``offhook mock --scripts``: each callee answers and echoes what it hears, so that both ends talk all the time."""
+    """The file for ``offhook mock --scripts``: each callee answers, and echoes what it hears."""
     return "\n".join(
         f'[[callee]]\nnumber = "{number(index)}"\n'
         f"steps = [{{answer = {{after_s = {_RING_S}}}}}, {{echo = {_ECHO_S}}}]\n"

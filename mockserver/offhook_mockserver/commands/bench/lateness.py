@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 #: How often the loop is looked at, in seconds.
 _PERIOD_S: Final = 0.01
@@ -37,8 +40,26 @@ class Lateness:
         self._again()
 
 
-def cpu_s(pid: int) -> float | None:
-    """The CPU time that another process has used, in seconds; None where the system does not show it."""
+def share_of(pid: int) -> Callable[[], float | None]:
+    """Begin to measure another process.
+
+    Returns:
+        A function that returns how much of one core the process has used since, in percent; None where the system does
+        not show it.
+    """
+    loop = asyncio.get_running_loop()
+    began_s, began_cpu_s = loop.time(), _cpu_s(pid)
+
+    def share() -> float | None:
+        cpu_s = _cpu_s(pid)
+        if cpu_s is None or began_cpu_s is None:
+            return None
+        return 100 * (cpu_s - began_cpu_s) / (loop.time() - began_s)
+
+    return share
+
+
+def _cpu_s(pid: int) -> float | None:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -237,7 +237,7 @@ class LoadAdmission:
         self._log("are refused", problem)
         return Overloaded(
             f"{mask(number)} was not dialled, so that the calls that are up keep their audio: {problem}. Nothing has "
-            "rung. Place fewer calls at once, or use more processes (offhook docs how-to/scale-up); "
+            "rung. Place fewer calls at once, or use more processes (offhook docs scale-up); "
             "LoadPolicy has the limits"
         )
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import offhook
 from offhook.call.phone import AUTH, AUTH_VARIABLE, CARRIER, CARRIER_VARIABLE, TRANSPORT_VARIABLE
+from offhook.cli.doctor.load import load_findings
 from offhook.cli.doctor.settings import home_findings, settings_findings
 from offhook.errors import OffhookError
 from offhook.interfaces.diagnosis import Finding, Level
@@ -209,6 +210,10 @@ def _part(registry: Registry[Any], variable: str, name: str, environment: Enviro
     return Finding(Level.FINE, registry.kind, f"{name}, from plugin {registry.plugin_of(name)}")
 
 
+def _load(_: Plugins, __: Environment) -> Iterator[Finding]:
+    return load_findings()
+
+
 _CHECKS: Final = (
     (_machine, "versions, platform and TLS"),
     (_distributions, "distributions that cannot be read, or are installed twice"),
@@ -220,4 +225,5 @@ _CHECKS: Final = (
     (_store, "whether the store can be read"),
     (_parts, "the transport, carrier and auth that settings name"),
     (_resamplers, "whether resamplers are installed"),
+    (_load, "how late an event loop is on this machine, and the limits for calls"),
 )

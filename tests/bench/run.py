@@ -29,6 +29,7 @@ from tests.bench import (
     events_rows,
     kit_rows,
     lines_rows,
+    load_rows,
     memory_rows,
     relay_rows,
     setup_rows,
@@ -53,6 +54,7 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("K5",): kit_rows.measure_slope,
     ("K6",): virtual_rows.measure,
     ("K7",): kit_rows.measure_stories,
+    ("N1", "N2"): load_rows.measure,
     ("L1",): lines_rows.measure,
     ("E1",): events_rows.measure,
     ("W1",): webhook_rows.measure,
@@ -65,8 +67,8 @@ _IDS: Final = tuple(name for names in SETS for name in names)
 
 
 def place(name: str) -> tuple[int, int]:
-    """Where a row stands in the table: G, test kit (K), API (L, E), webhooks (W), Agora; G9m is after G9."""
-    return "GKLEWA".index(name[0]), int(re.findall("[0-9]+", name)[0])
+    """Where a row stands in the table: G, test kit (K), load (N), API (L, E), webhooks (W), Agora; G9m is after G9."""
+    return "GKNLEWA".index(name[0]), int(re.findall("[0-9]+", name)[0])
 
 
 def _wanted(text: str) -> list[str]:

@@ -30,7 +30,8 @@ def load_finding(late_ms: float) -> Finding:
     limit_ms = policy.late_limit_ms
     text = (
         f"an event loop with nothing to do is late by {late_ms:.1f} ms here, with {os.cpu_count()} cores; new calls "
-        f"wait while theirs is later than {limit_ms:g} ms, and call_limit is {CALL_LIMIT}, unless the program sets others"
+        f"wait while theirs is later than {limit_ms:g} ms, and call_limit is {CALL_LIMIT}, unless a program sets "
+        "others"
     )
     if limit_ms is not None and late_ms > limit_ms:
         return Finding(Level.NOTE, "load", f"{text}. Other programs keep this machine busy")

@@ -3,8 +3,8 @@
     python tests/bench/knee_process.py CHECKOUT CALLS TALK_S [--storm]
 
 It uses only what every version has. Each caller plays a tone of its own, and each callee echoes. It prints a JSON
-object: how many calls were up, what was late, skipped, lost and silent. With ``--storm``, the phone has the limits that it
-has without settings, and calls that it refuses are counted.
+object: how many calls were up, what was late, skipped, lost and silent. With ``--storm``, the phone has the limits that
+it has without settings, and calls that it refuses are counted.
 """
 
 from __future__ import annotations

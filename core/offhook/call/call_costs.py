@@ -9,24 +9,29 @@ from __future__ import annotations
 import math
 from typing import Final
 
-#: The loop's own wake-ups cost as much as this number of calls: on several machines, one call alone cost as much as
-#: four to five further ones.
+#: As soon as one call talks, the loop's own wake-ups cost as much as this number of calls: on several machines, one
+#: call alone cost as much as four to five further ones.
 BASE_CALLS: Final = 4
-#: What is assumed at first: the CPU time of a call in one second, and of dialling one, in seconds.
-_TALK_S: Final = 0.008
+#: As long as no call has talked, a second of talking is assumed to cost this part of dialling, as it does on several
+#: machines, fast and slow ones.
+_TALK_OF_DIAL: Final = 1.0
+#: How much that weighs, as the square of calls, times seconds.
+_ASSUMED: Final = 50.0
+#: What dialling is assumed to cost before a call was dialled, in seconds, and how much that weighs, as dials.
 _DIAL_S: Final = 0.02
-#: How much these assumptions weigh, as seconds with one call and as dials.
-_ASSUMED_S: Final = 50.0
 _ASSUMED_DIALS: Final = 2.0
 #: After this time, in seconds, a measurement weighs a third.
 _MEMORY_S: Final = 10.0
 
 
 class CallCosts:
-    """Learns two costs by least squares, with more weight for what was measured lately."""
+    """Learns what talking and dialling cost, by least squares, with more weight for what was measured lately."""
 
     def __init__(self) -> None:
-        self._calls2 = self._calls_dials = self._dials2 = self._calls_cpu = self._dials_cpu = 0.0
+        # Sums of squares and products of what was measured; x: calls that talk, y: dials in a second, z: CPU time.
+        self._xx = self._xy = self._yy = self._xz = self._yz = 0.0
+        #: Of the time before a call talked: dials, and the CPU time in seconds.
+        self._dials = self._dials_s = 0.0
 
     def learn(self, took_s: float, cpu_s: float, talking: float, dialled: float) -> None:
         """Learn from a short time.
@@ -39,20 +44,24 @@ class CallCosts:
         """
         if took_s <= 0:
             return
+        if not talking:
+            kept = 0.5 if dialled else 1.0
+            self._dials = self._dials * kept + dialled
+            self._dials_s = self._dials_s * kept + (cpu_s if dialled else 0.0)
+            return
         kept = math.exp(-took_s / _MEMORY_S)
-        calls, dials, cpu, weight = talking + BASE_CALLS, dialled / took_s, cpu_s / took_s, took_s
-        self._calls2 = self._calls2 * kept + weight * calls * calls
-        self._calls_dials = self._calls_dials * kept + weight * calls * dials
-        self._dials2 = self._dials2 * kept + weight * dials * dials
-        self._calls_cpu = self._calls_cpu * kept + weight * calls * cpu
-        self._dials_cpu = self._dials_cpu * kept + weight * dials * cpu
+        x, y, z = talking + BASE_CALLS, dialled / took_s, cpu_s / took_s
+        self._xx = self._xx * kept + took_s * x * x
+        self._xy = self._xy * kept + took_s * x * y
+        self._yy = self._yy * kept + took_s * y * y
+        self._xz = self._xz * kept + took_s * x * z
+        self._yz = self._yz * kept + took_s * y * z
 
     @property
     def call_percent(self) -> float:
         """What a call that talks needs, in percent of one core."""
-        calls2, dials2 = self._calls2 + _ASSUMED_S, self._dials2 + _ASSUMED_DIALS
-        calls_cpu = self._calls_cpu + _ASSUMED_S * _TALK_S
-        dials_cpu = self._dials_cpu + _ASSUMED_DIALS * _DIAL_S
+        dial_s = (self._dials_s + _ASSUMED_DIALS * _DIAL_S) / (self._dials + _ASSUMED_DIALS)
+        xx, yy = self._xx + _ASSUMED, self._yy + _ASSUMED_DIALS
+        xz, yz = self._xz + _ASSUMED * _TALK_OF_DIAL * dial_s, self._yz + _ASSUMED_DIALS * dial_s
         # Never singular: both squares have been increased.
-        determinant = calls2 * dials2 - self._calls_dials**2
-        return max(0.0, 100 * (calls_cpu * dials2 - dials_cpu * self._calls_dials) / determinant)
+        return max(0.0, 100 * (xz * yy - yz * self._xy) / (xx * yy - self._xy**2))

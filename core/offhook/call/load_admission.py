@@ -120,13 +120,11 @@ class LoadAdmission:
             self._log("wait", problem)
         try:
             await asyncio.wait((turn,), timeout=policy.wait_s)
-            if turn.done():
-                turn.result()
-            elif problem := self._why(policy):
-                raise self._overloaded(number, f"{problem}, and that did not change within {policy.wait_s:g} s")
-            else:  # only others that are dialled were in its way, and they took very long
-                del self._waiting[call_id]
-                self._begin(call_id, loop.time(), came_s)
+            while not turn.done():  # if only others that are dialled are in its way, its turn comes soon
+                if problem := self._why(policy):
+                    raise self._overloaded(number, f"{problem}, and that did not change within {policy.wait_s:g} s")
+                await asyncio.wait((turn,), timeout=_DIALLING_S)
+            turn.result()
         except BaseException:
             self._waiting.pop(call_id, None)
             self.leave(call_id)

@@ -26,11 +26,14 @@ def test_the_cost_of_talking_is_told_from_that_of_dialling() -> None:
     assert costs.call_percent == pytest.approx(100 * TALK_S, rel=0.02)
 
 
-def test_calls_that_are_dialled_all_the_time_do_not_look_as_if_they_talked() -> None:
+def test_before_a_call_talks_the_cost_is_that_of_dialling() -> None:
     costs = CallCosts()
     for _ in range(20):
-        costs.learn(0.5, cpu_s(0, 10), 0, 10)
-    assert costs.call_percent < 2 * 100 * TALK_S
+        costs.learn(0.5, 10 * DIAL_S, 0, 10)
+    assert costs.call_percent == pytest.approx(100 * DIAL_S, rel=0.05)
+    for _ in range(20):
+        costs.learn(0.5, 0.01, 0, 0)  # they ring
+    assert costs.call_percent == pytest.approx(100 * DIAL_S, rel=0.05)
 
 
 def test_what_was_measured_lately_weighs_more() -> None:
@@ -45,7 +48,7 @@ def test_what_was_measured_lately_weighs_more() -> None:
 def test_nothing_is_learnt_from_no_time_and_something_is_assumed_at_first() -> None:
     costs = CallCosts()
     assumed = costs.call_percent
-    assert 0 < assumed < 2
+    assert 0 < assumed <= 2
     costs.learn(0.0, 1.0, 10, 0)
     assert costs.call_percent == assumed
 

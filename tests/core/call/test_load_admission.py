@@ -180,7 +180,9 @@ def test_only_others_that_are_dialled_slowly_refuse_no_call() -> None:
         carrier.gate.clear()
         async with phone(carrier, load_policy=LoadPolicy(dials_at_once=8, wait_s=0.2)) as p:
             dials = [asyncio.create_task(p.dial(number).__aenter__()) for number in NUMBERS[:9]]
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(0.5)
+            assert (len(carrier.rung), p.load.waiting) == (8, 1)
+            await asyncio.sleep(0.6)
             assert len(carrier.rung) == 9
             carrier.gate.set()
             await asyncio.gather(*dials)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.bench import events_rows, kit_rows, lines_rows, load_rows
+from tests.bench.calibration import calibration_s
 from tests.bench.method import (
     HAS_PROC,
     MOST_REPEATS,
@@ -26,7 +27,7 @@ from tests.bench.method import (
     ratio,
     take_turns,
 )
-from tests.bench.run import SETS, place
+from tests.bench.run import SETS, measure, place
 from tests.bench.table import Row, as_json, as_text, exit_code, number
 from tests.bench.voice import PERIOD_FRAMES, Voice, table
 
@@ -269,6 +270,28 @@ GOOD = {"calls": 2, "up": 2, "late_p99_ms": 3, "skipped": 0, "lost": 0, "lost_at
 )
 def test_any_damage_makes_a_number_of_calls_too_many(changed: dict[str, int], good: bool) -> None:
     assert load_rows.is_good({**GOOD, **changed}) is good
+
+
+def test_a_set_that_cannot_be_measured_voids_its_own_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(turns: int) -> list[Row]:
+        raise RuntimeError("the baseline did not start")
+
+    async def sound(turns: int) -> list[Row]:
+        return [replace(ROW, id="G3"), replace(ROW, id="G6")]
+
+    monkeypatch.setattr("tests.bench.run.SETS", {("G1",): broken, ("G3", "G6"): sound})
+    rows = asyncio.run(measure(["G1", "G3", "G6"], 1))
+    assert [(row.id, row.verdict) for row in rows] == [
+        ("G1", "NOT MEASURED"),
+        ("G3", "floor kept, goal missed"),
+        ("G6", "floor kept, goal missed"),
+    ]
+    assert rows[0].note == "the baseline did not start"
+    assert exit_code(rows) == 1
+
+
+def test_the_calibration_takes_cpu_time() -> None:
+    assert calibration_s() > 0
 
 
 def test_every_row_has_its_place_in_the_table() -> None:

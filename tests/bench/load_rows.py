@@ -42,7 +42,7 @@ def _measure(turns: int) -> list[Row]:
     storms: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         old = Path(folder, "old")
-        arms = {"new": _ROOT, "old": old} if _checked_out(old) else {"new": _ROOT}
+        arms = {"new": _ROOT, "old": old} if checked_out(old) else {"new": _ROOT}
         for turn in range(turns):
             for arm in arms if turn % 2 else reversed(arms):
                 carried[arm].append(_carries(arm, arms[arm], f"turn {turn + 1} of {turns}"))
@@ -99,7 +99,8 @@ def is_good(measured: dict[str, Any]) -> bool:
     return measured["up"] == measured["calls"] and measured["late_p99_ms"] <= _LATE_MS and not damage
 
 
-def _checked_out(folder: Path) -> bool:
+def checked_out(folder: Path) -> bool:
+    """Check the old commit out into a new folder; False if this clone does not have it."""
     clone = ["git", "clone", "--quiet", "--shared", "--no-checkout", str(_ROOT), str(folder)]
     checkout = ["git", "-C", str(folder), "checkout", "--quiet", OLD]
     return all(

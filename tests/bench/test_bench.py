@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.bench import events_rows, kit_rows, lines_rows, load_rows
+from tests.bench import events_rows, kit_rows, lines_rows, load_rows, many_rows
 from tests.bench.calibration import calibration_s
 from tests.bench.method import (
     HAS_PROC,
@@ -294,9 +294,13 @@ def test_the_calibration_takes_cpu_time() -> None:
     assert calibration_s() > 0
 
 
+def test_calls_at_once_in_virtual_time_are_all_answered_and_heard() -> None:
+    assert many_rows.run(ROOT, 2) > 0
+
+
 def test_every_row_has_its_place_in_the_table() -> None:
     names = [name for names in SETS for name in names]
-    assert {"G1", "G9m", "G15", "A1", *(f"K{number}" for number in range(1, 8))} <= set(names)
+    assert {"G1", "G9m", "G15", "A1", *(f"K{number}" for number in range(1, 9))} <= set(names)
     ordered = sorted(names, key=place)
     assert ordered == sorted(names, key=lambda name: ("GKNLEWA".index(name[0]), int(name.strip("AEGKLNWm"))))
     assert ordered[-1] == "A5"

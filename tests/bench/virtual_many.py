@@ -3,7 +3,8 @@
     python tests/bench/virtual_many.py CHECKOUT CALLS
 
 It uses only what every version has, as `virtual_call.py` does. It prints a JSON object: the CPU time of one call, mock
-and phone included, in milliseconds, how many calls were answered, and the fewest frames that a caller and a callee heard.
+and phone included, in milliseconds, how many calls were answered, and the fewest frames that a caller and a callee
+heard.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""How the number of calls is found that a process carries: doubled until a trial fails, then halved between."""
+"""How the number of calls is found that a process carries: doubled until a trial fails, then halved between.
+
+A number counts as failed when two trials of it fail: other programs can spoil a single one.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ class Search:
     def __init__(self, first: int, most: int) -> None:
         self._next = min(first, most)
         self._most = most
+        #: The number of which one trial has failed.
+        self._doubted = 0
         #: The greatest number that went well; 0 if none did.
         self.carried: int = 0
         #: The smallest number that did not go well; None if there is none so far.
@@ -50,6 +55,9 @@ class Search:
         """Take the result of a trial."""
         if good:
             self.carried = max(self.carried, calls)
+        elif self._doubted != calls:
+            self._doubted = calls
+            return
         else:
             self.failed = calls if self.failed is None else min(self.failed, calls)
         if self.failed is None:

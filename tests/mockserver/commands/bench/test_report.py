@@ -18,6 +18,8 @@ def searched(*results: tuple[int, bool]) -> Search:
     search = Search(10, 40)
     for calls, good in results:
         search.note(calls, good=good)
+        if not good:
+            search.note(calls, good=False)  # twice, or it would be forgiven
     return search
 
 

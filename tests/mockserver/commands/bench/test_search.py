@@ -18,7 +18,7 @@ def tried(search: Search, carries: int) -> list[int]:
 
 def test_the_number_is_doubled_until_a_trial_fails_and_then_halved_between() -> None:
     search = Search(10, 320)
-    assert tried(search, 43) == [10, 20, 40, 80, 60, 50, 45, 42]
+    assert tried(search, 43) == [10, 20, 40, 80, 80, 60, 60, 50, 50, 45, 45, 42]
     assert (search.carried, search.failed, search.advice) == (42, 45, 33)
 
 
@@ -37,8 +37,16 @@ def test_it_ends_at_the_greatest_number() -> None:
     assert tried(Search(10, 4), 1_000) == [4]
 
 
+def test_one_failure_of_a_number_is_forgiven() -> None:
+    search = Search(10, 40)
+    results = {10: [True], 20: [False, True], 40: [False, False], 30: [False, True], 35: [True], 37: [False, False]}
+    for calls in search:
+        search.note(calls, good=results[calls].pop(0))
+    assert (search.carried, search.failed) == (35, 37)
+
+
 @pytest.mark.parametrize("carries", range(0, 330, 7))
 def test_the_result_is_never_too_high_and_at_most_a_tenth_too_low(carries: int) -> None:
     search = Search(10, 320)
-    assert len(tried(search, carries)) <= 11
+    assert len(tried(search, carries)) <= 20
     assert search.carried <= carries <= search.carried * 1.1 + 1 or search.carried == 320

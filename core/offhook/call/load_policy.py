@@ -28,7 +28,7 @@ class LoadPolicy:
     """
 
     late_limit_ms: float | None = 20.0
-    busy_limit_percent: float | None = 80.0
+    busy_limit_percent: float | None = 75.0
     dials_at_once: int = 8
     waiting_limit: int = 100
     wait_s: float = 10.0

@@ -1,4 +1,4 @@
-"""What calls cost: learnt from the CPU time that the loop's thread uses while calls talk and are dialled.
+"""What calls cost: learnt from how long the loop's thread is busy while calls talk and are dialled.
 
 Lateness shows nothing before the loop is full, and then it is too late: calls that ring now will talk in a moment. So
 the cost of a call that talks is learnt, and the calls that are up are counted as if all of them talked.
@@ -33,12 +33,12 @@ class CallCosts:
         #: Of the time before a call talked: dials, and the CPU time in seconds.
         self._dials = self._dials_s = 0.0
 
-    def learn(self, took_s: float, cpu_s: float, talking: float, dialled: float) -> None:
+    def learn(self, took_s: float, busy_s: float, talking: float, dialled: float) -> None:
         """Learn from a short time.
 
         Args:
             took_s: how long it was.
-            cpu_s: how much CPU time the loop's thread used in it.
+            busy_s: how long the loop's thread was busy in it, in seconds: it computed, or waited for a core.
             talking: how many calls talked, on average.
             dialled: how many calls were dialled, a call that took several such times in parts.
         """
@@ -47,10 +47,10 @@ class CallCosts:
         if not talking:
             kept = 0.5 if dialled else 1.0
             self._dials = self._dials * kept + dialled
-            self._dials_s = self._dials_s * kept + (cpu_s if dialled else 0.0)
+            self._dials_s = self._dials_s * kept + (busy_s if dialled else 0.0)
             return
         kept = math.exp(-took_s / _MEMORY_S)
-        x, y, z = talking + BASE_CALLS, dialled / took_s, cpu_s / took_s
+        x, y, z = talking + BASE_CALLS, dialled / took_s, busy_s / took_s
         self._xx = self._xx * kept + took_s * x * x
         self._xy = self._xy * kept + took_s * x * y
         self._yy = self._yy * kept + took_s * y * y

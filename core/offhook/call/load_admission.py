@@ -43,13 +43,13 @@ class _Since:
 
     Attributes:
         took_s: for how long, in seconds.
-        cpu_s: the CPU time of the loop's thread in it, in seconds.
+        busy_s: how long the loop's thread was busy in it, in seconds.
         talked_s: how long all calls talked, together, in seconds.
         dialled: how many calls were dialled; the beginning of dialling and its end count as a half each.
     """
 
     took_s: float = 0.0
-    cpu_s: float = 0.0
+    busy_s: float = 0.0
     talked_s: float = 0.0
     dialled: float = 0.0
 
@@ -72,7 +72,7 @@ class LoadAdmission:
 
     Args:
         policy: the limits; None measures nothing and admits every call at once.
-        clock: the time of the phone. With another one than the machine's, CPU time counts as 0.
+        clock: the time of the phone. With another one than the machine's, the thread counts as idle.
     """
 
     def __init__(self, policy: LoadPolicy | None, clock: Clock) -> None:
@@ -217,14 +217,14 @@ class LoadAdmission:
             self._begin(call_id, now_s, waiting.came_s)
             waiting.turn.set_result(None)
 
-    def _looked(self, took_s: float, cpu_s: float) -> None:
+    def _looked(self, took_s: float, busy_s: float) -> None:
         since = self._since
         since.took_s += took_s
-        since.cpu_s += cpu_s
+        since.busy_s += busy_s
         since.talked_s += took_s * self._talking
         if since.took_s >= _LEARN_S:
             self._since = _Since()
-            self._costs.learn(since.took_s, since.cpu_s, since.talked_s / since.took_s, since.dialled)
+            self._costs.learn(since.took_s, since.busy_s, since.talked_s / since.took_s, since.dialled)
             load = self._meter.load
             for call in self._up.values():
                 call.see(load)

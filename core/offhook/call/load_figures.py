@@ -18,7 +18,7 @@ class PhoneLoad:
 
     Attributes:
         late_ms: nine of ten timers of the loop were late by at most this, in milliseconds.
-        busy_percent: how much of the time the loop's thread computed, in percent of one core.
+        busy_percent: how much of the time the loop's thread computed, or waited for a core, in percent.
         expected_percent: what the calls that are up, and one more, will need once all of them talk, in percent of one
             core; 0 if no call is up.
         up: how many calls are up, those that are being dialled or that ring included.

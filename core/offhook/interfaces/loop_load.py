@@ -1,4 +1,4 @@
-"""How loaded an event loop is: how late its timers are, and how much of a core its thread uses.
+"""How loaded an event loop is: how late its timers are, and how long its thread is busy.
 
 One timer measures both, 20 times a second, while it is started. Nothing is measured for each frame or packet.
 """
@@ -34,7 +34,7 @@ class LoopLoad:
 
     Attributes:
         late_ms: nine of ten timers were late by at most this, in milliseconds.
-        busy_percent: how much of the time the loop's thread computed, in percent of one core.
+        busy_percent: how much of the time the loop's thread computed, or waited for a core, in percent.
     """
 
     late_ms: float
@@ -49,16 +49,16 @@ class LoadMeter:
     """Measures the running loop, from `start` to `stop`.
 
     Args:
-        clock: the machine's; with another one, CPU time is not measured and counts as 0.
-        looked: called after each look, on the loop, with the seconds since the last one and the CPU time that the
-            loop's thread used in these, in seconds. None if nobody needs that.
+        clock: the machine's; with another one, the loop's thread counts as idle.
+        looked: called after each look, on the loop, with the seconds since the last one and how long the loop's thread
+            was busy in these, in seconds. None if nobody needs that.
     """
 
     def __init__(self, clock: Clock, looked: Callable[[float, float], None] | None = None) -> None:
         self._clock = clock if isinstance(clock, SystemClock) else None
         self._looked = looked
         self._late_s: deque[float] = deque(maxlen=_LOOKS)
-        #: The time and the CPU time of each look, and of the start.
+        #: The time and the busy time of each look, and of the start.
         self._at: deque[tuple[float, float]] = deque(maxlen=_LOOKS + 1)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -69,9 +69,9 @@ class LoadMeter:
         """The load in the last 2 s; after `stop`, what it was then."""
         if not self._late_s:
             return IDLE
-        (from_s, from_cpu_s), (to_s, to_cpu_s) = self._at[0], self._at[-1]
+        (from_s, from_busy_s), (to_s, to_busy_s) = self._at[0], self._at[-1]
         late_s = sorted(self._late_s)[int(_SHARE * (len(self._late_s) - 1))]
-        return LoopLoad(1000 * late_s, 100 * (to_cpu_s - from_cpu_s) / max(to_s - from_s, PERIOD_S))
+        return LoopLoad(1000 * late_s, 100 * (to_busy_s - from_busy_s) / max(to_s - from_s, PERIOD_S))
 
     @property
     def late_now_ms(self) -> float:
@@ -87,7 +87,7 @@ class LoadMeter:
         self._loop = loop
         self._late_s.clear()
         self._at.clear()
-        self._at.append((loop.time(), self._cpu_s()))
+        self._at.append((loop.time(), self._busy_s()))
         self._again()
 
     def stop(self) -> None:
@@ -96,8 +96,8 @@ class LoadMeter:
             self._timer.cancel()
             self._timer = None
 
-    def _cpu_s(self) -> float:
-        return 0.0 if self._clock is None else self._clock.thread_cpu_s()
+    def _busy_s(self) -> float:
+        return 0.0 if self._clock is None else self._clock.thread_busy_s()
 
     def _again(self) -> None:
         assert self._loop is not None
@@ -106,10 +106,10 @@ class LoadMeter:
 
     def _look(self) -> None:
         assert self._loop is not None
-        now_s, cpu_s = self._loop.time(), self._cpu_s()
-        before_s, before_cpu_s = self._at[-1]
+        now_s, busy_s = self._loop.time(), self._busy_s()
+        before_s, before_busy_s = self._at[-1]
         self._late_s.append(max(0.0, now_s - self._due_s))
-        self._at.append((now_s, cpu_s))
+        self._at.append((now_s, busy_s))
         self._again()
         if self._looked is not None:
-            self._looked(now_s - before_s, cpu_s - before_cpu_s)
+            self._looked(now_s - before_s, busy_s - before_busy_s)

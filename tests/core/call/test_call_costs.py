@@ -11,7 +11,7 @@ from offhook.call.call_costs import BASE_CALLS, CallCosts
 TALK_S, DIAL_S = 0.0166, 0.03
 
 
-def cpu_s(talking: float, dialled: float) -> float:
+def busy_s(talking: float, dialled: float) -> float:
     """What half a second costs."""
     return 0.5 * TALK_S * (talking + BASE_CALLS) + DIAL_S * dialled
 
@@ -21,7 +21,7 @@ def test_the_cost_of_talking_is_told_from_that_of_dialling() -> None:
     talking = 0
     for _ in range(60):
         dialled = chance.randrange(6)
-        costs.learn(0.5, cpu_s(talking, dialled), talking, dialled)
+        costs.learn(0.5, busy_s(talking, dialled), talking, dialled)
         talking = min(talking + dialled, 60)
     assert costs.call_percent == pytest.approx(100 * TALK_S, rel=0.02)
 

@@ -48,7 +48,7 @@ class Machine(SystemClock):
         self.pacers: list[Pacer] = []
         self.refused = 0
 
-    def thread_cpu_s(self) -> float:
+    def thread_busy_s(self) -> float:
         return self._cpu_s
 
     def work(self, seconds: float) -> None:

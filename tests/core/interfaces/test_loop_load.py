@@ -14,15 +14,16 @@ from offhook.testing import LoopClock, VirtualLoop, run_virtual
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 class WorkClock(SystemClock):
-    """The machine's clock, but its CPU time is that of `busy` times the loop's time."""
+    """The machine's clock, but its thread is busy for `busy` times the loop's time."""
 
     def __init__(self, busy: float) -> None:
         self.busy = busy
 
-    def thread_cpu_s(self) -> float:
+    def thread_busy_s(self) -> float:
         return self.busy * asyncio.get_running_loop().time()
 
 
@@ -121,8 +122,18 @@ def test_a_start_begins_anew_only_if_it_was_stopped_or_the_loop_is_another_one()
     run_virtual(begin_anew())
 
 
-def test_the_machines_clock_counts_the_cpu_time_of_this_thread() -> None:
+@pytest.mark.parametrize("says", [None, "7", "a b c"])
+def test_the_machines_clock_counts_how_long_this_thread_was_busy(
+    says: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = SystemClock()
-    before_s = clock.thread_cpu_s()
-    sum(range(100_000))
-    assert clock.thread_cpu_s() > before_s
+    before_s = clock.thread_busy_s()
+    while clock.thread_busy_s() <= before_s:  # the scheduler counts at its own ticks
+        pass
+    scheduler = tmp_path / "schedstat"
+    monkeypatch.setattr("offhook.interfaces.clock._SCHEDSTAT", scheduler)
+    if says is not None:
+        scheduler.write_text(says)
+    assert clock.thread_busy_s() > 0  # the CPU time alone
+    scheduler.write_text("1500000000 500000000 12\n")
+    assert clock.thread_busy_s() == 2.0

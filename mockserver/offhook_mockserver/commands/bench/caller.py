@@ -117,8 +117,8 @@ class Caller:
 async def _measure(talk_s: float, mock_pid: int) -> Measured:
     loop, clock = asyncio.get_running_loop(), SystemClock()
     lateness, mock_share = Lateness(), share_of(mock_pid)
-    began_s, began_cpu_s = loop.time(), clock.thread_cpu_s()
+    began_s, began_busy_s = loop.time(), clock.thread_busy_s()
     await asyncio.sleep(talk_s)
-    busy = (clock.thread_cpu_s() - began_cpu_s) / (loop.time() - began_s)
+    busy = (clock.thread_busy_s() - began_busy_s) / (loop.time() - began_s)
     lateness.stop()
     return Measured(100 * busy, mock_share(), lateness.p99_ms())

@@ -20,6 +20,7 @@ from offhook import (
     Evidence,
     Grade,
     LegState,
+    LoadPolicy,
     Outcome,
     Phone,
     PlayMode,
@@ -119,6 +120,14 @@ async def call_policy(phone: Phone) -> None:
         assert await call.answered()
 
 
+async def phone_load(phone: Phone) -> None:
+    strict = LoadPolicy(late_limit_ms=10, waiting_limit=20, wait_s=2)
+    async with Phone.from_env(load_policy=strict) as busy_phone:
+        assert busy_phone.load.waiting == 0
+    async with phone.dial("+14155550105"):
+        print(phone.load.up, phone.load.late_ms, phone.load.expected_percent)
+
+
 async def call_record(phone: Phone) -> None:
     async with phone.dial("+14155550105") as call:
         await call.answered()
@@ -170,6 +179,8 @@ EXAMPLES: Final[Mapping[str, Callable[[Phone], Awaitable[None]]]] = {
     "ThreadsafeCall": threadsafe_call,
     "SpeechDetector": speech_detector,
     "CallPolicy": call_policy,
+    "LoadPolicy": phone_load,
+    "PhoneLoad": phone_load,
     "CallRecord": call_record,
     "Outcome": outcome,
     "CallState": states,

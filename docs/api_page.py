@@ -37,7 +37,8 @@ Authors of plugins need [interfaces.md](interfaces.md) and [hooks.md](hooks.md) 
 
 #: In the order in which a program meets them. Every other name of the face is an error, or is for plugins.
 ORDER: Final = (
-    *("Phone", "Call", "CallPolicy", "AnswerPolicy", "PlayHandle", "PlayMode", "PlayoutEnd", "PushSource"),
+    *("Phone", "Call", "CallPolicy", "AnswerPolicy", "LoadPolicy", "PhoneLoad", "PlayHandle", "PlayMode"),
+    *("PlayoutEnd", "PushSource"),
     *("ThreadsafeCall", "AudioStream", "AudioFrame", "SpeechDetector", "SpeechStarted", "SpeechStopped"),
     *("CallState", "LegState", "Evidence", "Grade", "CallRecord", "TimelineEntry", "Gap"),
     *("Outcome", "Disposition", "EndedBy", "Cause", "BoundedStream", "Secret"),
@@ -47,6 +48,7 @@ FOR_PLUGINS: Final = {"AudioFilter", "AudioSink", "AudioSource"}
 #: Types that programs do not make, and where they come from.
 FROM: Final = {
     "Call": "made by `Phone.dial()`",
+    "PhoneLoad": "read from `Phone.load`",
     "PlayHandle": "returned by `Call.play()`",
     "AudioStream": "returned by `Call.audio()`",
     "BoundedStream": "returned by `Call.events()`",

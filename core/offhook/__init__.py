@@ -9,7 +9,7 @@ from offhook.old_paths import keep_old_paths as _keep_old_paths
 
 TYPE_CHECKING = False  # without importing typing, which takes longer than all of this
 if TYPE_CHECKING:
-    from offhook.call import Call, Phone, ThreadsafeCall
+    from offhook.call import Call, LoadPolicy, Phone, PhoneLoad, ThreadsafeCall
     from offhook.errors import (
         CallStateError,
         CarrierError,
@@ -72,9 +72,11 @@ __all__ = [
     "Gap",
     "Grade",
     "LegState",
+    "LoadPolicy",
     "OffhookError",
     "Outcome",
     "Phone",
+    "PhoneLoad",
     "PlayHandle",
     "PlayMode",
     "PlayoutEnd",

@@ -18,6 +18,7 @@
     ├── DialRefused               we did not dial, on purpose; nothing has rung
     │   ├── DoubleDial            the callee is being called, or was a moment ago
     │   ├── TooManyCalls          the limit of calls at once
+    │   ├── Overloaded            the event loop has no room for the audio of one more call
     │   └── DialForbidden         a plugin's `offhook_before_dial` refused
     ├── WaitTimeout               your program: the time limit of a wait was reached; also a `TimeoutError`
     ├── PluginError               the author of a plugin
@@ -178,6 +179,12 @@ class TooManyCalls(DialRefused):
     """The phone's limit of calls at once is reached."""
 
     code = "too_many_calls"
+
+
+class Overloaded(DialRefused):
+    """The event loop is too late or too busy for one more call: it would harm the audio of the calls that are up."""
+
+    code = "overloaded"
 
 
 class DialForbidden(DialRefused):

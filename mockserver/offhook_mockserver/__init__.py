@@ -1,7 +1,7 @@
 """The mock of the other side: Sendblue's API, the channel, and callees who follow a script.
 
-It registers the commands ``mock`` and ``demo``, explains how to get the transport ``memory``, and has far ends for
-conformance kits.
+It registers the commands ``mock``, ``demo`` and ``bench``, explains how to get the transport ``memory``, and has far
+ends for conformance kits.
 """
 
 from __future__ import annotations
@@ -37,10 +37,13 @@ def offhook_command(registry: CommandRegistry) -> None:
         "offhook_mockserver.commands.mock:mock", quick="offhook_mockserver.commands.quick_mock:quick_mock"
     )
     demo = LazyCommand("offhook_mockserver.commands.demo:demo")
+    bench = LazyCommand("offhook_mockserver.commands.bench.command:bench")
     summary = "Run a mock of Sendblue, with callees who answer, talk and hang up."
     registry.add("mock", mock, summary=summary, extra=_EXTRA, needs=_NEEDS)
     summary = "Place a call to a simulated callee on this machine, and show it."
     registry.add("demo", demo, summary=summary, extra=_EXTRA, needs=_NEEDS)
+    summary = "Find out how many calls one process carries on this machine."
+    registry.add("bench", bench, summary=summary, extra=_EXTRA, needs=_NEEDS)
 
 
 @hookimpl

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.bench import events_rows, kit_rows, lines_rows
+from tests.bench import events_rows, kit_rows, lines_rows, load_rows, many_rows
+from tests.bench.calibration import calibration_s
 from tests.bench.method import (
     HAS_PROC,
     MOST_REPEATS,
@@ -26,7 +27,7 @@ from tests.bench.method import (
     ratio,
     take_turns,
 )
-from tests.bench.run import SETS, place
+from tests.bench.run import SETS, measure, place
 from tests.bench.table import Row, as_json, as_text, exit_code, number
 from tests.bench.voice import PERIOD_FRAMES, Voice, table
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 RUN = Path(__file__).with_name("run.py")
+ROOT = Path(__file__).resolve().parents[2]
 ROW = Row(id="G2", what="CPU per call", value=0.4, floor=1.05, goal=0.38, turns=(0.5, 0.4, 0.3), note="5 against 12 ms")
 
 
@@ -253,9 +255,52 @@ def test_events_are_streamed_while_a_call_is_up() -> None:
     assert min(streamed.delays_ms) > 0
 
 
+def test_a_process_places_calls_with_the_offhook_of_a_checkout_and_every_second_is_heard() -> None:
+    measured = load_rows.run(ROOT, 1, talk_s=1)
+    assert (measured["calls"], measured["up"], measured["silent_s"], measured["refused"]) == (1, 1, 0, 0)
+    assert load_rows.run(ROOT, 2, talk_s=1, storm=True)["up"] == 2
+
+
+GOOD = {"calls": 2, "up": 2, "late_p99_ms": 3, "skipped": 0, "lost": 0, "lost_at_callees": 0, "silent_s": 0, "slow": 0}
+
+
+@pytest.mark.parametrize(
+    ("changed", "good"),
+    [({}, True), ({"up": 1}, False), ({"late_p99_ms": 10.1}, False), ({"skipped": 1}, False), ({"silent_s": 1}, False)],
+)
+def test_any_damage_makes_a_number_of_calls_too_many(changed: dict[str, int], good: bool) -> None:
+    assert load_rows.is_good({**GOOD, **changed}) is good
+
+
+def test_a_set_that_cannot_be_measured_voids_its_own_rows_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(turns: int) -> list[Row]:
+        raise RuntimeError("the baseline did not start")
+
+    async def sound(turns: int) -> list[Row]:
+        return [replace(ROW, id="G3"), replace(ROW, id="G6")]
+
+    monkeypatch.setattr("tests.bench.run.SETS", {("G1",): broken, ("G3", "G6"): sound})
+    rows = asyncio.run(measure(["G1", "G3", "G6"], 1))
+    assert [(row.id, row.verdict) for row in rows] == [
+        ("G1", "NOT MEASURED"),
+        ("G3", "floor kept, goal missed"),
+        ("G6", "floor kept, goal missed"),
+    ]
+    assert rows[0].note == "the baseline did not start"
+    assert exit_code(rows) == 1
+
+
+def test_the_calibration_takes_cpu_time() -> None:
+    assert calibration_s() > 0
+
+
+def test_calls_at_once_in_virtual_time_are_all_answered_and_heard() -> None:
+    assert many_rows.run(ROOT, 2) > 0
+
+
 def test_every_row_has_its_place_in_the_table() -> None:
     names = [name for names in SETS for name in names]
-    assert {"G1", "G9m", "G15", "A1", *(f"K{number}" for number in range(1, 8))} <= set(names)
+    assert {"G1", "G9m", "G15", "A1", *(f"K{number}" for number in range(1, 9))} <= set(names)
     ordered = sorted(names, key=place)
-    assert ordered == sorted(names, key=lambda name: ("GKLEWA".index(name[0]), int(name.strip("AEGKLWm"))))
+    assert ordered == sorted(names, key=lambda name: ("GKNLEWA".index(name[0]), int(name.strip("AEGKLNWm"))))
     assert ordered[-1] == "A5"

@@ -49,6 +49,7 @@ ALLOWED = {
     "offhook.cli.records.command.records": "typer's description of commands; filled while the module is imported",
     "offhook_mockserver.commands.fault.fault": "likewise",
     "offhook_mockserver.commands.mock.mock": "likewise",
+    "offhook_mockserver.commands.bench.command.bench": "likewise",
     "offhook_agora.agora_command.agora": "likewise",
     "offhook_agora.child.service.process_service": "the SDK serves one app id in the life of a process",
     "offhook.testing.conformance.tones.tone": "a sine is the same whoever asks; 64 of them at most",

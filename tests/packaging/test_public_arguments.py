@@ -18,7 +18,7 @@ from tests.packaging.audio_calls import audio_calls
 from tests.packaging.kit_calls import kit_calls
 from tests.packaging.public_calls import EXCEPT, NOT_CHECKED, public_calls
 
-from offhook import AudioFrame, CallPolicy, Phone, PushSource, SpeechDetector, ThreadsafeCall
+from offhook import AudioFrame, CallPolicy, LoadPolicy, Phone, PushSource, SpeechDetector, ThreadsafeCall
 from offhook.errors import ConfigError
 from offhook.interfaces import BoundedStream, CarrierReport, DialRequest, Direction, Environment, Ids
 from offhook.media import AudioStream, Pacer, WavWriter, gain_of
@@ -278,6 +278,7 @@ def valid_calls(folder: Path, call: Call, phone: Phone, kit_handle: MockHandle) 
         "Call.record_for": (call.record_for, {"duration_s": 0.1, "file": ListSink()}),
         "Call.remove_filter": (call.remove_filter, {"audio_filter": filters}),
         "CallPolicy.__init__": (CallPolicy, {}),
+        "LoadPolicy.__init__": (LoadPolicy, {}),
         "CallSession.__init__": (CallSession, {"policy": CallPolicy()}),
         "CarrierReport.__init__": (CarrierReport, {"disposition": Disposition.BUSY, "channel": "x"}),
         "DialRequest.__init__": (DialRequest, request),

@@ -1,4 +1,4 @@
-"""Whether a call may be dialled: a limit, the plugins' decisions, and the double-dial guard, in this order.
+"""Whether a call may be dialled: a limit, the load, the plugins' decisions, and the double-dial guard, in this order.
 
 All of it happens after the check that the call could work and before anything rings. The guard's claim is the last
 step before dialling.
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_seconds, check_whole, is_several
 from offhook.call.lines import LineUse
+from offhook.call.load_admission import LoadAdmission
 from offhook.errors import DoubleDial, OffhookError, TooManyCalls
 from offhook.interfaces import DialGuard
 from offhook.interfaces.grant import is_loopback
@@ -22,6 +23,7 @@ from offhook.interfaces.numbers import e164, mask
 from offhook.plugin.isolation import contract_error, isolated
 
 if TYPE_CHECKING:
+    from offhook.call.load_policy import LoadPolicy
     from offhook.interfaces import Carrier
     from offhook.interfaces.clock import Clock
     from offhook.interfaces.dialing import DialRequest
@@ -39,8 +41,9 @@ _LINE_TIMEOUT_S: Final = 10.0
 #: end of a call.
 _CLAIM_TIMEOUT_S: Final = 10.0
 _RELEASE_TIMEOUT_S: Final = 2.0
-#: How many calls of one phone may be up at once.
-CALL_LIMIT: Final = 100
+#: How many calls of one phone may be up at once: what one process carried on a slow machine with two cores. `offhook
+#: bench calls` measures it.
+CALL_LIMIT: Final = 50
 
 
 def check_call_limit(call_limit: object) -> int:
@@ -72,6 +75,7 @@ class Admission:
         call_limit: how many calls may be up at once; checked by `check_call_limit`.
         redial_window_s: how long a callee stays guarded after a call, checked by `check_redial_window`; None means
             30 s, or 0 s if the endpoint is this machine.
+        load_policy: when a call waits or is refused because the event loop is loaded; None means never.
     """
 
     def __init__(
@@ -83,6 +87,7 @@ class Admission:
         *,
         call_limit: int = CALL_LIMIT,
         redial_window_s: float | None = None,
+        load_policy: LoadPolicy | None = None,
     ) -> None:
         if redial_window_s is None:
             redial_window_s = 0.0 if carrier.endpoint and is_loopback(carrier.endpoint) else REDIAL_WINDOW_S
@@ -94,6 +99,8 @@ class Admission:
         self._window_s = redial_window_s
         self._if_killed_s = max(AMBIGUOUS_HOLD_S, redial_window_s) if redial_window_s else 0.0
         self._up: dict[str, str] = {}
+        #: The load of the phone's loop, and the calls that wait because of it.
+        self.by_load: LoadAdmission = LoadAdmission(load_policy, clock)
         self._lines = LineUse(max(AMBIGUOUS_HOLD_S, redial_window_s))
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
@@ -115,6 +122,7 @@ class Admission:
         call_id = request.call_id
         self._up[call_id] = ""  # the place is taken while plugins are asked
         try:
+            await self.by_load.enter(call_id, request.number)
             request = await self._choose_line(request)
             if request.from_number is not None:
                 self._lines.take(call_id, request.from_number, request.number)  # other calls choose meanwhile
@@ -125,6 +133,7 @@ class Admission:
                 self._up[call_id] = key
         except BaseException:
             del self._up[call_id]
+            self.by_load.leave(call_id)
             self._lines.give_back(call_id, self._clock.monotonic_s())
             raise
         return request
@@ -141,6 +150,7 @@ class Admission:
         if len(self._up) >= self._limit:
             up = f"{len(self._up)} calls are up, which is the limit"
             raise TooManyCalls(f"{mask(request.number)} would not be dialled: {up}")
+        self.by_load.check(request.number)
         request = await self._ask(await self._choose_line(request))
         key = guard_key(request.line, request.number)
         async with self._alone(key):
@@ -161,6 +171,7 @@ class Admission:
             OffhookError: the guard failed.
         """
         key = self._up.pop(call_id, None)
+        self.by_load.leave(call_id)
         self._lines.give_back(call_id, self._clock.monotonic_s())
         if key:
             hold_s = {"no": 0.0, "unknown": max(AMBIGUOUS_HOLD_S, self._window_s)}.get(rang, self._window_s)

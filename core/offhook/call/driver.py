@@ -23,7 +23,7 @@ from offhook.interfaces.numbers import mask_all
 from offhook.records.record_keeper import RecordKeeper
 from offhook.secret import redact
 from offhook.session.actions import CloseMedia, JoinChannel, LeaveChannel, OpenMedia, RenewGrant, StartCall
-from offhook.session.events import CallAccepted, DeadlinePassed, Dialed, HangUpRequested
+from offhook.session.events import CallAccepted, DeadlinePassed, Dialed, HangUpRequested, LegJoined
 from offhook.session.machine import CallSession
 from offhook.session.states import CallState
 
@@ -225,6 +225,7 @@ class Driver:
     def give_up(self) -> None:
         """Nothing was dialled, and nothing will be: end the streams of events, and leave no empty recording behind."""
         self.given_up = True
+        self._parts.admission.by_load.forget(self.record.call_id)
         self.timeline.end_streams()
         self._leg.discard_recording()
         self._wake()
@@ -290,6 +291,8 @@ class Driver:
         self._leg.follow(event)
         self._arm()
         self._wake()
+        if isinstance(event, LegJoined):
+            self._parts.admission.by_load.dialled(self.record.call_id)
         if isinstance(event, CallAccepted):
             assert self._reported is not None  # the call was dialled
             self._parts.reports.look_again(self._reported)  # a webhook may be faster than the carrier's answer
@@ -306,6 +309,7 @@ class Driver:
                 self._tasks.step(self._leg.renew())
             case OpenMedia():
                 assert self.media is not None  # a call is active only after our leg has joined
+                self._parts.admission.by_load.talks(self.record.call_id)
                 self.media.open()
             case CloseMedia():
                 assert self.media is not None
@@ -365,6 +369,7 @@ class Driver:
                 await self._tasks.abandon()
             finally:
                 self._end_session()
+                self.record.counters.update(self._parts.admission.by_load.leave(self.record.call_id))
                 self.timeline.save()  # whole, and now: the process may die while a guard on a network is asked
                 try:
                     await self.release_admission()

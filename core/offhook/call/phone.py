@@ -13,6 +13,7 @@ from offhook.call.admission import CALL_LIMIT, Admission, MemoryGuard, check_cal
 from offhook.call.call import Call
 from offhook.call.driver import Driver
 from offhook.call.in_process import service_at
+from offhook.call.load_policy import LoadPolicy, check_load_policy
 from offhook.call.parts import Affinity, PhoneParts
 from offhook.call.reports import Reports
 from offhook.call.watchdog import LIMIT_S, Watchdog
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from offhook.call.load_figures import PhoneLoad
     from offhook.interfaces import AudioSink, AudioSource, Store
     from offhook.interfaces.clock import Clock
     from offhook.interfaces.ids import Ids
@@ -72,6 +74,7 @@ class PhoneSettings(TypedDict, total=False):
     plugins: Iterable[object] | Plugins
     store: Store | str | os.PathLike[str] | Sequence[Store | str | os.PathLike[str]] | None
     call_limit: int
+    load_policy: LoadPolicy | None
     redial_window_s: float | None
     watchdog_limit_s: float | None
     clock: Clock | None
@@ -100,6 +103,9 @@ class Phone:
             ``store="sqlite"`` if that carrier rings people.
         environment: settings for the parts that are given by name; none by default.
         call_limit: how many calls may be up at once; a further one is refused before anything rings.
+        load_policy: when a call waits, and when it is refused, because the event loop is too loaded for the audio of
+            one more; ``LoadPolicy()`` by default. Under a clock other than the machine's, nothing is measured and no
+            call waits unless this is given.
         redial_window_s: how long after a call the phone refuses to dial its callee again: 30 s by default, and 0 if
             the endpoint is this machine. `dial(..., redial=True)` dials anyway.
         watchdog_limit_s: how long the event loop may be blocked before the code that blocks it is named, in the log and
@@ -129,6 +135,7 @@ class Phone:
         store: Store | str | os.PathLike[str] | Sequence[Store | str | os.PathLike[str]] | None = AUTO,
         environment: Mapping[str, str] | None = None,
         call_limit: int = CALL_LIMIT,
+        load_policy: LoadPolicy | None = None,
         redial_window_s: float | None = None,
         watchdog_limit_s: float | None = LIMIT_S,
         clock: Clock | None = None,
@@ -156,7 +163,7 @@ class Phone:
             if not isinstance(part, str):
                 check_part(part, kind, name, f"the name of an installed {name}, or an instance of {kind.__name__}")
         check_stores(store)
-        limits = (check_call_limit(call_limit), check_redial_window(redial_window_s))
+        limits = (check_call_limit(call_limit), check_redial_window(redial_window_s), check_load_policy(load_policy))
         watchdog = None
         if watchdog_limit_s is not None:
             watchdog = Watchdog(watchdog_limit_s)  # made now, so that a wrong limit opens no store
@@ -192,6 +199,7 @@ class Phone:
                 settings.clock,
                 call_limit=limits[0],
                 redial_window_s=limits[1],
+                load_policy=limits[2] or (LoadPolicy() if isinstance(settings.clock, SystemClock) else None),
             )
             if not isinstance(settings.clock, SystemClock):
                 watchdog = None
@@ -335,6 +343,11 @@ class Phone:
         self._parts.must_be_ours(needs_loop=True)
         check_instance(report, "report", CarrierReport, "an offhook.interfaces.CarrierReport")
         return not self._closed and self._parts.reports.take(report)
+
+    @property
+    def load(self) -> PhoneLoad:
+        """How loaded the phone's event loop is, and how many calls are up and wait. Read it on that loop."""
+        return self._parts.admission.by_load.load
 
     @property
     def clock(self) -> Clock:

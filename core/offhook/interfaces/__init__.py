@@ -24,6 +24,7 @@ from offhook.interfaces.frame import (
 )
 from offhook.interfaces.grant import Grant, is_loopback
 from offhook.interfaces.ids import Ids
+from offhook.interfaces.loop_load import LoadMeter, LoopLoad
 from offhook.interfaces.numbers import e164, mask, mask_all
 from offhook.interfaces.samples import FLOAT32, Damage, Samples
 from offhook.interfaces.store import Archive, Document, Store
@@ -86,6 +87,8 @@ __all__ = [
     "LegHandler",
     "LegReconnected",
     "Level",
+    "LoadMeter",
+    "LoopLoad",
     "MemberJoined",
     "MemberLeft",
     "MemberPublished",

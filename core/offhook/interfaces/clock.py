@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import inspect
 import time
+from pathlib import Path
 from typing import Final, Protocol, cast
 
 from offhook.arguments import check_methods
@@ -31,6 +32,10 @@ class Clock(Protocol):
 _WITH_SLEEP: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
+#: What Linux's scheduler says of the thread that reads it: how long it computed and waited, in nanoseconds.
+_SCHEDSTAT: Final = Path("/proc/thread-self/schedstat")
+
+
 class SystemClock:
     """The clock of the machine. The time in which the machine sleeps counts."""
 
@@ -40,6 +45,18 @@ class SystemClock:
     def asleep_s(self) -> float:
         """How long the machine has slept, from an arbitrary start; event loops do not count this time."""
         return time.clock_gettime(_WITH_SLEEP) - time.monotonic()
+
+    def thread_busy_s(self) -> float:
+        """How long the calling thread has computed, or waited for a core that others used, in seconds.
+
+        It counts from an arbitrary start. Only Linux shows how long a thread has waited; elsewhere that counts as 0.
+        """
+        try:
+            with _SCHEDSTAT.open("rb") as file:
+                computed_ns, waited_ns, _ = map(int, file.read().split())
+        except (OSError, ValueError):
+            return time.thread_time()
+        return (computed_ns + waited_ns) / 1e9
 
     def wall_s(self) -> float:
         return time.time()

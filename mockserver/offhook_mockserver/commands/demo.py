@@ -6,12 +6,8 @@ it has only the settings that a program would read from its environment.
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json as json_
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,13 +16,12 @@ import typer
 
 from offhook import CallPolicy, Phone
 from offhook.cli import CALLEE_HEARD, CallOrder, CallResult, choose, place, print_line, report, run
-from offhook.errors import TransportUnavailable
 from offhook.paths import expanded
 from offhook.records import open_private
-from offhook.secret import Secret
+from offhook_mockserver.commands.own_mock import own_mock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection
+    from collections.abc import Collection
 
     from offhook.cli import Display, Stop
     from offhook.interfaces import Store
@@ -36,11 +31,6 @@ if TYPE_CHECKING:
 #: A number of the mock's table: the callee answers, listens and replies.
 NUMBER = "+14155550123"
 SPEECH = Path(__file__).parents[1] / "callees" / "clips"
-#: How long the server's process may take to be ready, and to end.
-_READY_TIMEOUT_S = 20.0
-_STOP_TIMEOUT_S = 5.0
-#: How much is read at a time of what the server prints. A longer line is split.
-_PIECE_BYTES = 65_536
 
 
 def demo(
@@ -78,7 +68,8 @@ async def _demo(folder: Path, display: Display, stop: Stop, printed: Collection[
         tempfile.TemporaryDirectory(prefix="offhook-") as recordings,
         stop.last_act(lambda: shutil.rmtree(recordings, ignore_errors=True)),
     ):
-        async with _server(Path(recordings), stop, printed) as environment:
+        async with own_mock(stop, printed, "--recordings", recordings) as mock:
+            environment = mock.environment
 
             def open_phone(store: Store | None) -> Phone:
                 return Phone.from_env(environment, policy=CallPolicy(ring_timeout_s=15), store=store)
@@ -102,70 +93,3 @@ def _keep(recordings: Path, folder: Path) -> None:
         descriptor = open_private(folder / CALLEE_HEARD, os.O_WRONLY | os.O_EXCL)
         with recording.open("rb") as source, open(descriptor, "wb") as target:  # noqa: PTH123 - a descriptor
             shutil.copyfileobj(source, target)
-
-
-@contextlib.asynccontextmanager
-async def _server(recordings: Path, stop: Stop, printed: Collection[str]) -> AsyncGenerator[dict[str, str]]:
-    """Run the mock server in a process of its own; yields the environment that a caller needs to reach it.
-
-    Args:
-        recordings: the folder for what callees hear.
-        stop: ends the server before this process is ended at once.
-        printed: what this process has printed on standard error already; the server says the same about plugins.
-    """
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "offhook", "mock", "--json", "--recordings", str(recordings)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        stdin=asyncio.subprocess.DEVNULL,
-        start_new_session=True,  # ctrl-C is for the caller, which stops the server after hanging up
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    passing_on = asyncio.create_task(_pass_on(process.stderr, printed))
-    draining: asyncio.Task[None] | None = None
-    with stop.last_act(process.kill):
-        try:
-            try:
-                async with asyncio.timeout(_READY_TIMEOUT_S):
-                    ready = json_.loads(await process.stdout.readline())
-            except (TimeoutError, ValueError):
-                raise TransportUnavailable("the mock server did not start: run `offhook mock` to see why") from None
-            draining = asyncio.create_task(_drain(process.stdout))
-            secret = Secret(ready["api_secret"])
-            yield {
-                "SENDBLUE_API_BASE_URL": ready["url"],
-                "SENDBLUE_API_API_KEY": ready["api_key"],
-                "SENDBLUE_API_API_SECRET": secret.reveal(),
-                "OFFHOOK_FROM_NUMBER": ready["from_number"],
-            }
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                async with asyncio.timeout(_STOP_TIMEOUT_S):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-            if draining is not None:
-                await draining
-            await passing_on
-
-
-async def _pass_on(stream: asyncio.StreamReader, printed: Collection[str]) -> None:
-    """Print what the server prints on standard error, except what this process has printed already."""
-    rest = b""
-    while piece := await stream.read(_PIECE_BYTES):
-        *lines, rest = (rest + piece).split(b"\n")
-        if len(rest) > _PIECE_BYTES:
-            lines, rest = [*lines, rest], b""
-        for text in (line.decode(errors="replace") for line in lines):
-            if text not in printed:
-                print_line(text, sys.stderr)
-
-
-async def _drain(stream: asyncio.StreamReader) -> None:
-    """Read what the server prints, so that the server never blocks on a full pipe."""
-    while await stream.read(_PIECE_BYTES):
-        pass

@@ -70,6 +70,16 @@ def serve_command(
             "are given with the option repeated.",
         ),
     ] = None,
+    late_limit_ms: Annotated[
+        float,
+        typer.Option(
+            "--late-limit-ms",
+            metavar="MS",
+            min=1,
+            max=10_000,
+            help="Refuse a further call with 429 while nine of ten timers are later than this.",
+        ),
+    ] = 50.0,
 ) -> None:
     """Run a mock of Sendblue and of the channel behind it, with callees who answer, talk and hang up.
 
@@ -90,6 +100,7 @@ def serve_command(
         lenient=lenient,
         open_to_any_keys=open_to_any_keys,
         webhook_hosts=tuple(webhook_hosts or ()),
+        late_limit_ms=late_limit_ms,
     )
     if context.invoked_subcommand is not None:
         context.obj = options

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 #: The options of `commands/mock.py` that have no value, and those that have one. A test compares them.
 FLAGS: Final = ("--json", "--lenient", "--open")
-WITH_VALUE: Final = ("--port", "--recordings", "--env-file", "--scripts", "--webhook-host")
+WITH_VALUE: Final = ("--port", "--recordings", "--env-file", "--scripts", "--webhook-host", "--late-limit-ms")
 _REPEATED: Final = "--webhook-host"
 _MOST_PORT: Final = 65_535
+_LEAST_LATE_MS, _MOST_LATE_MS = 1.0, 10_000.0
 
 
 def quick_mock(arguments: list[str]) -> int | None:
@@ -64,6 +65,7 @@ def _given(arguments: list[str]) -> dict[str, list[str]] | None:
 def _options(given: dict[str, list[str]]) -> MockOptions:
     from offhook.paths import expanded
     from offhook_mockserver.commands.serving import MockOptions
+    from offhook_mockserver.tenants.own_load import LATE_LIMIT_MS
 
     paths = {name: expanded(given[name][0]) for name in ("--recordings", "--env-file", "--scripts") if name in given}
     scripts = {}
@@ -80,6 +82,7 @@ def _options(given: dict[str, list[str]]) -> MockOptions:
         lenient="--lenient" in given,
         open_to_any_keys="--open" in given,
         webhook_hosts=tuple(given.get("--webhook-host", ())),
+        late_limit_ms=_late_limit_ms(given["--late-limit-ms"][0]) if "--late-limit-ms" in given else LATE_LIMIT_MS,
     )
 
 
@@ -87,3 +90,9 @@ def _port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= _MOST_PORT):
         raise ValueError(text)
     return int(text)
+
+
+def _late_limit_ms(text: str) -> float:
+    if not _LEAST_LATE_MS <= (limit_ms := float(text)) <= _MOST_LATE_MS:
+        raise ValueError(text)
+    return limit_ms

@@ -16,6 +16,7 @@ from offhook_mockserver.commands.locator import located
 from offhook_mockserver.commands.settings import env_file, environment_for, ready_line, welcome
 from offhook_mockserver.server.socket_server import MockServer, MockSettings
 from offhook_mockserver.tenants.clip_folders import delete_left_behind
+from offhook_mockserver.tenants.own_load import LATE_LIMIT_MS
 from offhook_mockserver.tenants.settings import TenantSettings
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class MockOptions:
         lenient: whether the API accepts placeholders, and answers operations of which it keeps no state.
         open_to_any_keys: whether any key pair that a client shows gets a tenant.
         webhook_hosts: where webhooks may be posted beside this machine.
+        late_limit_ms: how late its loop may be when a call is started, in milliseconds.
     """
 
     port: int = 0
@@ -50,6 +52,7 @@ class MockOptions:
     lenient: bool = False
     open_to_any_keys: bool = False
     webhook_hosts: tuple[str, ...] = ()
+    late_limit_ms: float = LATE_LIMIT_MS
 
 
 @contextlib.asynccontextmanager
@@ -80,6 +83,7 @@ async def running(
         tenant=TenantSettings(lenient=options.lenient),
         open_to_any_keys=options.open_to_any_keys,
         webhook_hosts=options.webhook_hosts,
+        late_limit_ms=options.late_limit_ms,
     )
     async with MockServer(settings, on_event=show, script_for=with_scripts(options.scripts)) as server:
         delete_left_behind()

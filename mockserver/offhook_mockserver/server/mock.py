@@ -31,6 +31,7 @@ from offhook_mockserver.server.http_guard import JSON_BODY, AcceptedBody, Guard
 from offhook_mockserver.server.lazy_apis import LazyApis
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.tenants.calls import Calls
+from offhook_mockserver.tenants.own_load import OwnLoad, check_late_limit
 from offhook_mockserver.tenants.settings import check_tenant_settings
 from offhook_mockserver.tenants.shown_keys import CONTROL_TOKEN
 from offhook_mockserver.tenants.tenant import Tenants, check_tenant, mint_token
@@ -79,6 +80,8 @@ class Mock:
         open_to_any_keys: whether a key pair that no tenant has gets a tenant when a client shows it; 100 at most.
         webhook_hosts: where webhooks may be posted beside this machine: names, addresses, and networks such as
             ``192.168.1.0/24``. A listed name may be reached at public addresses and at listed ones.
+        late_limit_ms: how late nine of ten timers of its loop may be when a call is started, in milliseconds; a call
+            beyond that is refused with HTTP 429. The first 8 calls are always started. None for no limit.
 
     Raises:
         ConfigError: an argument is of the wrong type.
@@ -92,6 +95,7 @@ class Mock:
         entrance: whether a fault refuses connections.
         dispatcher: delivers the webhooks of all tenants.
         guard_notes: what its guard has refused.
+        own_load: how loaded its event loop is.
         app: its whole HTTP interface as an ASGI application, guard included.
     """
 
@@ -108,6 +112,7 @@ class Mock:
         on_event: Callable[[CallEvent], None] = lambda event: None,
         open_to_any_keys: bool = False,
         webhook_hosts: Sequence[str] = (),
+        late_limit_ms: float | None = None,
     ) -> None:
         shared = Environment(clock=clock, ids=ids)  # which checks them
         if plugins is not None:
@@ -119,6 +124,7 @@ class Mock:
         check_function(script_for, "script_for", ("a number",))
         check_function(on_event, "on_event", ("a CallEvent",))
         check_flag(open_to_any_keys, "open_to_any_keys")
+        check_late_limit(late_limit_ms)
         self.clock: Clock = shared.clock
         self.ids: Ids = shared.ids
         # Of no seed: what is repeatable can be guessed.
@@ -132,6 +138,7 @@ class Mock:
         self.tenants.on_created = self._created
         self.tenants.on_removed = lambda removed: self.rooms.forget_app_id(removed.app_id)
         self.tenant: Tenant = self.tenants.create(settings=tenant, bounds=bounds)
+        self.own_load: OwnLoad = OwnLoad(self.clock, late_limit_ms)
         self._recordings = None if recordings is None else expanded(recordings).absolute()
         self._plugins = plugins or Plugins.load()
         self.calls: Calls = Calls(
@@ -140,6 +147,7 @@ class Mock:
             recordings=self._recordings,
             on_event=on_event,
             script_for=script_for,
+            own_load=self.own_load,
         )
         self._apis = LazyApis(
             tenants=self.tenants,

@@ -22,6 +22,7 @@ from offhook_mockserver.server.lazy_door import LazyDoor
 from offhook_mockserver.server.loop_server import LoopServer
 from offhook_mockserver.server.loopback import LOOPBACK
 from offhook_mockserver.server.mock import Mock
+from offhook_mockserver.tenants.own_load import LATE_LIMIT_MS, check_late_limit
 from offhook_mockserver.tenants.settings import check_tenant_bounds, check_tenant_settings
 from offhook_mockserver.tenants.webhooks.targets import check_webhook_hosts
 
@@ -56,6 +57,7 @@ class MockSettings:
         bounds: how much its first tenant may use.
         open_to_any_keys: whether a key pair that no tenant has gets a tenant when a client shows it; 100 at most.
         webhook_hosts: where webhooks may be posted beside this machine; see `Mock`.
+        late_limit_ms: how late its event loop may be when a call is started, in milliseconds; None for no limit.
 
     Raises:
         ConfigError: one of them is of the wrong type, or the port is not one.
@@ -67,6 +69,7 @@ class MockSettings:
     bounds: TenantBounds | None = None
     open_to_any_keys: bool = False
     webhook_hosts: tuple[str, ...] = ()
+    late_limit_ms: float | None = LATE_LIMIT_MS
 
     def __post_init__(self) -> None:
         check_whole(self.port, "port", least=0, most=65_535)
@@ -77,6 +80,7 @@ class MockSettings:
         if self.bounds is not None:
             check_tenant_bounds(self.bounds)
         check_flag(self.open_to_any_keys, "open_to_any_keys")
+        check_late_limit(self.late_limit_ms)
         object.__setattr__(self, "webhook_hosts", check_webhook_hosts(self.webhook_hosts))
 
 
@@ -115,6 +119,7 @@ class MockServer(Mock):
             on_event=on_event,
             open_to_any_keys=self.settings.open_to_any_keys,
             webhook_hosts=self.settings.webhook_hosts,
+            late_limit_ms=self.settings.late_limit_ms,
         )
         self._door = LazyDoor(self.rooms, self.clock, self.ids)
         self._port = 0

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.callees.speech import Speech
     from offhook_mockserver.rooms.rooms import Rooms
     from offhook_mockserver.tenants.call import CallEvent
+    from offhook_mockserver.tenants.own_load import OwnLoad
     from offhook_mockserver.tenants.tenant import Tenant
 
 
@@ -53,6 +54,7 @@ class Calls:
         on_event: called with each event of a call, for people.
         script_for: returns the script for a number for which the tenant has none; by default, that of the table of
             fictional numbers.
+        own_load: measures the loop; None lets calls start whatever the load is.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class Calls:
         recordings: Path | None = None,
         on_event: Callable[[CallEvent], None] = lambda event: None,
         script_for: Callable[[str], Script] = script_for,
+        own_load: OwnLoad | None = None,
     ) -> None:
         self._rooms = rooms
         self._plugins = plugins
         self._recordings = recordings
         self._on_event = on_event
         self._script_for = script_for
+        self._own_load = own_load
         self._speech: dict[tuple[Speech, int, object], bytes] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -77,12 +81,15 @@ class Calls:
 
         Raises:
             RoomError: too many channels are open, or the tenant was removed.
+            Overloaded: the loop has no room for the audio of one more call.
             ScriptError: `script_for` raised an error, or returned something that cannot be played.
         """
         from offhook_mockserver.callees.callee import Callee  # which a mock that listens does not need yet
         from offhook_mockserver.callees.script_source import script_from
 
         _check_bounds(tenant)
+        if self._own_load is not None:
+            self._own_load.check(len(self._tasks))
         settings = tenant.settings
         script = tenant.scripts.get(to) or script_from(self._script_for, to)
         ids = tenant.ids_of_call()
@@ -167,6 +174,8 @@ class Calls:
 
     def _over(self, tenant: Tenant, call: MockCall, notes: CallNotes, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if self._own_load is not None and not self._tasks:
+            self._own_load.none_left()
         self._rooms.close(call.channel)
         if losses := call.losses():
             notes.lost(losses)

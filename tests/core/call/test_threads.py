@@ -40,8 +40,8 @@ LIVE_ON_A_LOOP = {AudioStream, BoundedStream, Call, Phone, PlayHandle, PushSourc
 #: Classes that other threads may use: values, errors, interfaces of parts, and what is made for threads.
 FREE = {
     "AnswerPolicy AudioFilter AudioFrame AudioSink AudioSource CallPolicy CallRecord CallState Cause Disposition "
-    "EndedBy Evidence Gap Grade LegState Outcome PlayMode PlayoutEnd Secret SpeechDetector SpeechStarted SpeechStopped "
-    "ThreadsafeCall TimelineEntry"
+    "EndedBy Evidence Gap Grade LegState LoadPolicy Outcome PhoneLoad PlayMode PlayoutEnd Secret SpeechDetector "
+    "SpeechStarted SpeechStopped ThreadsafeCall TimelineEntry"
 }
 #: Methods that say something of an object, or of a class, and touch no loop.
 HARMLESS = {"__init__", "__reduce__", "__repr__", "__class_getitem__", "from_env"}

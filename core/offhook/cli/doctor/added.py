@@ -25,6 +25,7 @@ SUMMARIES: Final[Mapping[str, str]] = {
     "store": "whether the store can be read",
     "parts": "the transport, carrier and auth that settings name",
     "resamplers": "whether resamplers are installed",
+    "load": "how late an event loop is on this machine, and the limits for calls",
 }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import offhook
 from offhook.call.phone import AUTH, AUTH_VARIABLE, CARRIER, CARRIER_VARIABLE, TRANSPORT_VARIABLE
+from offhook.cli.doctor.load import load_findings
 from offhook.cli.doctor.settings import home_findings, settings_findings
 from offhook.cli.event_loop import describe_loop
 from offhook.errors import OffhookError
@@ -193,6 +194,10 @@ def _part(registry: Registry[Any], variable: str, name: str, environment: Enviro
     return Finding(Level.FINE, registry.kind, f"{name}, from plugin {registry.plugin_of(name)}")
 
 
+def _load(_: Plugins, __: Environment) -> Iterator[Finding]:
+    return load_findings()
+
+
 #: The check of each name in `added.SUMMARIES`.
 CHECKS: Final[Mapping[str, Callable[[Plugins, Environment], Iterator[Finding]]]] = {
     "machine": _machine,
@@ -205,4 +210,5 @@ CHECKS: Final[Mapping[str, Callable[[Plugins, Environment], Iterator[Finding]]]]
     "store": _store,
     "parts": _parts,
     "resamplers": _resamplers,
+    "load": _load,
 }

@@ -11,6 +11,7 @@ import hashlib
 import logging
 from typing import TYPE_CHECKING, Final, cast
 
+from offhook.errors import Overloaded
 from offhook.session import Grade
 from offhook_mockserver.callees.script import ScriptError
 from offhook_mockserver.faces.flawed_grant import with_flaw
@@ -45,6 +46,8 @@ NOT_OUR_LINE: Final = ApiRefusal(400, Grade.ASSUMED)
 SCRIPT_WRONG: Final = ApiRefusal(422, Grade.ASSUMED)
 #: A limit of the mock's own.
 TOO_MANY_CALLS: Final = ApiRefusal(503, Grade.ASSUMED)
+#: Another one. The status is one after which clients know that nothing rang.
+OVERLOADED: Final = ApiRefusal(429, Grade.ASSUMED)
 
 _BODY: Final = Fields(
     Field("phoneNumber", dialled_number, required=True, summary="The number to ring."),
@@ -104,6 +107,8 @@ def _start(asked: Asked) -> Answer:
         call = asked.calls.start(tenant, to, from_number)
     except RoomError as error:
         raise RequestRefused(TOO_MANY_CALLS, error.message) from None
+    except Overloaded as error:
+        raise RequestRefused(OVERLOADED, error.message) from None
     except ScriptError as error:
         report_mistake(asked.scope, error)
         _log.error("%s", error.message)

@@ -1,0 +1,1 @@
+"""``offhook bench``: measures what this machine carries."""

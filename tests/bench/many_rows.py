@@ -1,0 +1,82 @@
+"""K8: many calls of a minute at once in virtual time, against a version from before: CPU time of one call.
+
+Each version runs in a process of its own, in turns. Without the old commit, as in a shallow clone, the row says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from tests.bench.load_rows import OLD, checked_out
+from tests.bench.method import middle, progress
+from tests.bench.table import Row
+
+_ROOT: Final = Path(__file__).resolve().parents[2]
+_SCRIPT: Final = Path(__file__).with_name("virtual_many.py")
+_CALLS: Final = 200
+_MANY: Final = 1_000
+
+
+async def measure(turns: int) -> list[Row]:
+    """K8 from one pair of processes for each turn, and K8.many from one process."""
+    return await asyncio.to_thread(_measure, turns)
+
+
+def _measure(turns: int) -> list[Row]:
+    spent: dict[str, list[float]] = {"old": [], "new": []}
+    with tempfile.TemporaryDirectory() as folder:
+        old = Path(folder, "old")
+        arms = {"new": _ROOT, "old": old} if checked_out(old) else {"new": _ROOT}
+        for turn in range(turns):
+            progress(f"{_CALLS} calls at once: turn {turn + 1} of {turns}")
+            for arm in arms if turn % 2 else reversed(arms):
+                spent[arm].append(run(arms[arm], _CALLS))
+    progress(f"{_MANY} calls at once")
+    many = run(_ROOT, _MANY)
+    ratios = [new / old for new, old in zip(spent["new"], spent["old"], strict=False)]
+    note = f"{statistics.median(spent['new']):.0f} ms a call; the commit {OLD} is not in this clone"
+    if ratios:
+        new, before = (statistics.median(spent[arm]) for arm in ("new", "old"))
+        note = f"{new:.0f} against {before:.0f} ms of CPU time a call, mock and phone included"
+    return [
+        Row(
+            id="K8",
+            what=f"{_CALLS} calls of 60 s at once in virtual time through the in-process mock, now / at {OLD}",
+            value=middle(ratios),
+            floor=1.1,
+            turns=ratios,
+            note=note,
+            enforced=bool(ratios),
+        ),
+        Row(
+            id="K8.many",
+            what=f"the same, a call of {_MANY} / a call of {_CALLS}",
+            value=many / statistics.median(spent["new"]),
+            turns=(many / statistics.median(spent["new"]),),
+            note=f"{many:.0f} ms of CPU time a call",
+            enforced=False,
+        ),
+    ]
+
+
+def run(checkout: Path, calls: int) -> float:
+    """The CPU time of one call of many, in milliseconds.
+
+    Raises:
+        RuntimeError: the process failed, or a call was not answered, or somebody missed audio.
+    """
+    command = [sys.executable, str(_SCRIPT), str(checkout), str(calls)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"the process for {checkout} failed:\n{done.stderr}")
+    told: dict[str, float] = json.loads(done.stdout)
+    if told["answered"] != calls or min(told["least_heard"], told["least_there"]) < 2_990:
+        raise RuntimeError(f"calls lack audio: {told}")
+    return told["ms"]

@@ -22,7 +22,7 @@ SRTP_ERRORS: Final = (pylibsrtp.Error, ValueError)
 #: libsrtp's functions, and what makes memory for C; neither has annotations.
 _lib: Final[Any] = cast("Any", _binding).lib
 _new: Final[Callable[[str], Any]] = cast("Any", _binding).ffi.new
-_ERRORS: Final[list[str]] = cast("Any", pylibsrtp).ERRORS
+_ERRORS: Final[tuple[str, ...]] = tuple(cast("Any", pylibsrtp).ERRORS)
 #: What encrypting may append.
 _RTP_TRAILER_BYTES: Final[int] = pylibsrtp.SRTP_MAX_TRAILER_LEN
 _RTCP_TRAILER_BYTES: Final[int] = pylibsrtp.SRTP_MAX_SRTCP_TRAILER_LEN

@@ -253,7 +253,7 @@ class _Cleaner:
             return value
         if depth == _MOST_DEPTH or self._left <= 0:
             return "…"
-        if type(value) is dict or isinstance(value, Mapping):  # the usual type first: the other test is slow
+        if isinstance(value, dict | Mapping):  # the usual type first: the other test is slow
             copied: dict[str, Json] = {}
             for name, item in value.items():
                 check_text(name, "a name in fields")

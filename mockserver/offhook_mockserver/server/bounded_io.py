@@ -78,7 +78,7 @@ class BoundedIo(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._unread = asyncio.get_running_loop().call_later(self.write_timeout_s, self._cut)
+        self._unread = asyncio.get_running_loop().call_later(self.write_timeout_s, self.cut_unread)
 
     def resume_writing(self) -> None:
         self._stop_write_timer()
@@ -101,8 +101,14 @@ class BoundedIo(asyncio.BufferedProtocol):
         except OSError:  # the client has reset it
             self.transport.abort()
 
-    def _cut(self) -> None:
-        self.incidents.note(Incident.UNREAD)
+    def cut_unread(self) -> None:
+        """Cut the connection, whose client does not read what it is sent.
+
+        Nothing is noted of one that is over already: after this process stood still, its client's end and the timer
+        that calls this come in one turn of the loop.
+        """
+        if self.transport.get_write_buffer_size():
+            self.incidents.note(Incident.UNREAD)
         self.transport.abort()
 
     def _stop_write_timer(self) -> None:

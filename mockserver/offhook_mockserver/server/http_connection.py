@@ -235,8 +235,7 @@ class BoundedConnection(BoundedIo, H11Protocol):
 
     def _look(self, answered_before: int) -> None:
         if self.transport.is_closing():
-            self.incidents.note(Incident.UNREAD)
-            self.transport.abort()  # it would wait for ever for its client to read the rest
+            self.cut_unread()  # it would wait for ever for its client to read the rest
         elif self.conn.their_state is h11.IDLE and self._answered == answered_before:
             self.transport.close()
             self._look_later()

@@ -293,6 +293,27 @@ def test_a_websocket_whose_client_does_not_read_is_cut(
     assert [record.getMessage() for record in caplog.records] == [Incident.UNREAD.value]
 
 
+def test_a_client_that_closes_as_its_connection_is_looked_at_is_not_accused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both come in one turn of the loop when the mock has stood still."""
+    looked: list[bool] = []
+
+    def eof_received(self: BoundedConnection) -> None:
+        self.transport.close()
+        looked.append(self.transport.is_closing())
+        self._look(0)
+
+    monkeypatch.setattr(BoundedConnection, "eof_received", eof_received)
+
+    async def check(mock: MockServer) -> None:
+        async with HostileClient(mock.port):
+            await until(lambda: open_connections(mock) == 1)
+        await until(lambda: not open_connections(mock))
+        assert not incidents(mock)
+
+    with_mock(check)
+    assert looked == [True]
+
+
 @pytest.mark.safety("S18")
 @pytest.mark.fault("F45")
 @pytest.mark.parametrize("ends", [True, False])

@@ -103,7 +103,7 @@ def test_people_see_what_stopped_it() -> None:
 
 @pytest.mark.slow
 def test_an_unread_pipe_blocks_neither_calls_nor_the_stop() -> None:
-    process = begin("--json", pipe_bytes=4096)
+    process = begin("--json", "--late-limit-ms=10000", pipe_bytes=4096)
     assert process.stdout is not None
     try:
         ready = json.loads(process.stdout.readline())

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _Ts = TypeVarTuple("_Ts")
 
-#: Timers that were cancelled and wait for their time. When there are more, asyncio decides whether to remove them.
+#: Timers that were cancelled and wait for their time. When there are more, and they are more than half of all timers,
+#: asyncio removes them.
 _MOST_CANCELLED: Final = 50
 #: Whether handles are made as in Python 3.11 to 3.13. If another version makes them in another way, asyncio does all.
 _USUAL_HANDLES: Final = {*asyncio.Handle.__slots__, *asyncio.TimerHandle.__slots__} == set(
@@ -139,7 +140,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
             and not scheduled[0].timer._cancelled
             and not news.possible
             and not self._held
-            and self._timer_cancelled_count <= _MOST_CANCELLED
+            and ((cancelled := self._timer_cancelled_count) <= _MOST_CANCELLED or 2 * cancelled <= len(scheduled))
         ):
             if not ready and (delay_s := scheduled[0] - self._now_s) > 0:
                 self._now_s += delay_s

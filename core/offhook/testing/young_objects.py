@@ -1,8 +1,8 @@
 """Fewer collections of garbage while a virtual loop runs.
 
 Python looks for cycles of garbage after every 700 objects that were made and not freed. A thousand calls on one loop
-have more objects than that under way in every 20 ms, none of them garbage: nearly all the looking is in vain, and from time
-to time it goes through everything that the process holds.
+have more objects than that under way in every 20 ms, none of them garbage: nearly all the looking is in vain, and from
+time to time it goes through everything that the process holds.
 """
 
 from __future__ import annotations

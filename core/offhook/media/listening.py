@@ -55,6 +55,8 @@ class AudioStream(BoundedStream[AudioFrame]):
         ConfigError: an argument is of the wrong type or out of range.
     """
 
+    __slots__ = ("_clipped", "_expected", "_given", "rate_hz", "resampler")
+
     def __init__(
         self,
         capacity: int,

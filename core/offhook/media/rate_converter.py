@@ -31,6 +31,8 @@ class RateConverter:
         resample: returns a resampler of a kind (``live``, ``file``) between two rates.
     """
 
+    __slots__ = ("_clipped", "_from_hz", "_part_bytes", "_resample", "_resampler", "_source", "_to_hz", "resampled")
+
     def __init__(self, source: AudioSource, rate_hz: int, resample: Resample) -> None:
         self._source = source
         self._to_hz = rate_hz

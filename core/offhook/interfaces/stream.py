@@ -47,6 +47,9 @@ class BoundedStream(Generic[_T]):
     def put(self, item: _T) -> None:
         """Add an item; if the stream is full, the oldest one is thrown away."""
         self._affinity.check()
+        self._add(item)
+
+    def _add(self, item: _T) -> None:
         if self._closed:
             return
         if len(self._items) == self._capacity:

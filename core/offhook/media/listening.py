@@ -72,9 +72,9 @@ class AudioStream(BoundedStream[AudioFrame]):
         self._clipped = 0
 
     def feed(self, frame: AudioFrame) -> None:
-        """Take a frame from the leg."""
+        """Take a frame from the leg, on the loop of the call."""
         if self.resampler is None:
-            self.put(frame)
+            self._add(frame)
             return
         self._affinity.check()
         # The resampler holds a little back, so positions are counted and only re-read from the leg after a pause.

@@ -81,7 +81,14 @@ class QuickTurns(asyncio.SelectorEventLoop):
             return super().call_soon(callback, *args, context=context)
         if self._closed:
             self._check_closed()
-        handle = _Handle(callback, args, self, context)
+        handle = _new_handle(_Handle)  # without a call of `__init__`, once for each frame that a task waits for
+        handle._context = contextvars.copy_context() if context is None else context
+        handle._loop = self
+        handle._callback = callback
+        handle._args = args
+        handle._cancelled = False
+        handle._repr = None
+        handle._source_traceback = None
         self._ready.append(handle)
         return handle
 
@@ -170,20 +177,19 @@ class QuickTurns(asyncio.SelectorEventLoop):
 
 
 class _Handle(asyncio.Handle):
-    """A handle that is made with less work; it is never in debug mode."""
+    """A handle that `call_soon` makes with less work; it is never in debug mode."""
 
     __slots__ = ()
 
-    def __init__(
-        self, callback: Callable[..., object], args: tuple[object, ...], loop: QuickTurns, context: Context | None
-    ) -> None:
-        self._context = contextvars.copy_context() if context is None else context
-        self._loop = loop
-        self._callback = callback
-        self._args = args
-        self._cancelled = False
-        self._repr = None
-        self._source_traceback = None
+    if TYPE_CHECKING:  # asyncio's own, which its types leave out
+        _context: Context
+        _loop: QuickTurns
+        _callback: Callable[..., object]
+        _repr: str | None
+        _source_traceback: object
+
+
+_new_handle: Final = _Handle.__new__
 
 
 class _Timer(asyncio.TimerHandle):

@@ -27,6 +27,8 @@ class Pace:
         time: returns seconds, monotonic.
     """
 
+    __slots__ = ("_expected", "_first", "_latest", "_offset", "_rate_hz", "_start_s", "_time")
+
     def __init__(self, rate_hz: int, time: Callable[[], float]) -> None:
         self._rate_hz = rate_hz
         self._time = time

@@ -96,6 +96,8 @@ class SilenceTimer:
         returned: called once when it is there again.
     """
 
+    __slots__ = ("_loop", "_lost", "_returned", "_since_s", "_timeout_s", "_timer", "missing")
+
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,

@@ -85,7 +85,7 @@ class Driver:
         self._tasks = CallTasks(self.timeline.problem, self._own_mistake)
         self._dialing = Dialing(parts.carrier, self._book)
         self._heartbeat = Heartbeat(parts.clock, parts.watchdog, self._paused)
-        self._leg = OurLeg(parts, self._session, self._book, self._tasks, self.feed, recorder, self._heartbeat.check)
+        self._leg = OurLeg(parts, self._session, self._book, self._tasks, self.feed, recorder, self._heartbeat.look)
 
     # ---- what is known
 

@@ -60,6 +60,11 @@ class Heartbeat:
         #: None while it does not look. The heartbeats of a loop share its wake-ups with the frames of calls.
         self._beat: Pacer | None = None
 
+    @property
+    def look(self) -> Callable[[], None] | None:
+        """`check`, or None if it will never look."""
+        return None if self._clock is None else self.check
+
     def start(self) -> None:
         """Start looking."""
         if self._clock is not None:

@@ -41,6 +41,12 @@ class SafeLegHandler:
         remark: takes a sentence about a harmless mistake of the leg.
     """
 
+    __slots__ = tuple(
+        (
+            "_closed _count _dropped _feed _hear _lock _loop _name _noted _problem _rate_hz _remark _thread _waiting"
+        ).split()
+    )
+
     def __init__(
         self,
         name: str,

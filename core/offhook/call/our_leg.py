@@ -53,7 +53,8 @@ class OurLeg:
         tasks: run the sources of the call.
         feed: takes events.
         recorder: takes both directions of the call, or None.
-        check_pause: called before a frame of the callee is used, so that a pause of the loop is known.
+        check_pause: called before a frame of the callee is used, so that a pause of the loop is known; None where
+            that is not looked at.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class OurLeg:
         tasks: CallTasks,
         feed: Callable[[Event], None],
         recorder: StereoRecorder | None,
-        check_pause: Callable[[], None],
+        check_pause: Callable[[], None] | None,
     ) -> None:
         self._parts = parts
         self._session = session

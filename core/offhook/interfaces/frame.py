@@ -107,6 +107,16 @@ class AudioFrame:
         return self.samples * 1000 / self.rate_hz
 
 
+def unchecked_frame(pcm: bytes, rate_hz: int, position: int) -> AudioFrame:
+    """A frame of values that are known to be right, for those who make one for each 20 ms of a call."""
+    frame = _new_frame(AudioFrame)
+    frame.pcm, frame.rate_hz, frame.position, frame.damage = pcm, rate_hz, position, UNDAMAGED
+    return frame
+
+
+_new_frame: Final = AudioFrame.__new__
+
+
 def samples_per_frame(rate_hz: int) -> int:
     """The number of samples in one frame at `rate_hz`."""
     return rate_hz // FRAMES_PER_S

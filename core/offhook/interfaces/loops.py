@@ -25,6 +25,8 @@ class LoopAffinity:
         what: the object, for messages, for example ``this phone``.
     """
 
+    __slots__ = ("_loop", "_what")
+
     def __init__(self, what: str) -> None:
         self._what = what
         self._loop: asyncio.AbstractEventLoop | None = None

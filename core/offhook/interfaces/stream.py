@@ -30,6 +30,8 @@ class BoundedStream(Generic[_T]):
         ConfigError: an argument is of the wrong type, or `capacity` is less than 1.
     """
 
+    __slots__ = tuple("__dict__ __weakref__ _affinity _capacity _closed _items _on_drop _waiters dropped".split())
+
     def __init__(self, capacity: int, on_drop: Callable[[], None] = lambda: None) -> None:
         self._affinity = LoopAffinity("this stream")
         check_function(on_drop, "on_drop")
@@ -45,6 +47,9 @@ class BoundedStream(Generic[_T]):
     def put(self, item: _T) -> None:
         """Add an item; if the stream is full, the oldest one is thrown away."""
         self._affinity.check()
+        self._add(item)
+
+    def _add(self, item: _T) -> None:
         if self._closed:
             return
         if len(self._items) == self._capacity:

@@ -33,6 +33,8 @@ class LegHandler(Protocol):
 class Leg(ABC):
     """One channel that we have joined. Made by `Transport.join` only."""
 
+    __slots__ = ()
+
     #: Rate of the audio in both directions, in hertz.
     rate_hz: int
 

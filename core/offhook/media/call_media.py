@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_rate
 from offhook.errors import OffhookError
-from offhook.interfaces.frame import PTIME_MS, SILENCE_DBFS, AudioFrame, level_dbfs, samples_per_frame
+from offhook.interfaces.frame import (
+    PTIME_MS,
+    SILENCE_DBFS,
+    AudioFrame,
+    level_dbfs,
+    samples_per_frame,
+    unchecked_frame,
+)
 from offhook.interfaces.samples import Damage
 from offhook.media.damage import DamageLog
 from offhook.media.filter_chain import FilterChain
@@ -56,12 +63,22 @@ class CallMedia:
         recorder: takes both directions, or None.
         remark: adds an entry to the timeline, of which it gets the name and the text.
         check_pause: called before a frame of the callee is used; it calls `slept` and `drop_between` if the process
-            stood still until now.
+            stood still until now. None where that is not looked at.
         first_audio: called with a member's uid when the first frame of that member arrives, before the frame is used,
             so that this call may set `callee_uid`.
         callee_audio: called for each frame of the callee, with the time of the loop.
         stall_timeout_s: see `Playout`.
     """
+
+    __slots__ = tuple(
+        (
+            "_anchor _anchored_uid _anchors _base _callee_audio _check_pause _damage _drop_until_s _dropped "
+            "_dropped_time _ended _ended_at _first_audio _frame_samples _held _joined_at _last_heard _last_sent _leg "
+            "_listeners _loop _lost _most_off _note _opened _pacer _recorded _recorder _resample _talkers callee_uid "
+            "frames_from_others frames_heard frames_muted frames_stale heard_filters muted playout rate_hz "
+            "sent_filters"
+        ).split()
+    )
 
     def __init__(
         self,
@@ -73,7 +90,7 @@ class CallMedia:
         recorder: StereoRecorder | None,
         *,
         remark: Callable[[str, str], None],
-        check_pause: Callable[[], None],
+        check_pause: Callable[[], None] | None,
         first_audio: Callable[[int], None],
         callee_audio: Callable[[float], None],
         stall_timeout_s: float = STALL_TIMEOUT_S,
@@ -100,6 +117,9 @@ class CallMedia:
         self._most_off = _RESTART_S * self.rate_hz
         self._base = 0
         self._anchors: dict[int, int] = {}
+        #: The member that was anchored last, and its anchor.
+        self._anchored_uid: int | None = None
+        self._anchor = 0
         #: Audio of this time, in positions, is dropped until this moment: it waited in a socket.
         self._dropped_time = (0, 0)
         self._drop_until_s = 0.0
@@ -210,7 +230,7 @@ class CallMedia:
             self.frames_muted += 1
         self._last_sent = pcm
         try:
-            self._leg.send(AudioFrame(pcm, self.rate_hz, position))
+            self._leg.send(unchecked_frame(pcm, self.rate_hz, position))
         except BaseException as error:  # a leg never raises because of the network: this one is broken
             self._lost(as_plugin_error(self._leg, "send", error))
             return
@@ -223,23 +243,26 @@ class CallMedia:
         """A frame arrived from the channel; only frames of the callee are heard. After `end`, all are ignored."""
         if self._ended:
             return
-        if uid not in self._talkers:
+        is_anchored = uid == self._anchored_uid  # the usual case, in which no set or dictionary is looked into
+        if not is_anchored and uid not in self._talkers:
             self._talkers.add(uid)
             self._first_audio(uid)
         if uid != self.callee_uid:
             self.frames_from_others += 1
             return
         check_pause, callee_audio = self._check_pause, self._callee_audio  # called as they are, not as methods
-        check_pause()
+        if check_pause is not None:
+            check_pause()
         now_s = self._loop.time()
         now = round((now_s - self._joined_at) * self.rate_hz)
-        anchor = self._anchors.get(uid)
+        anchor = self._anchor if is_anchored else self._anchors.get(uid)
         if self._drop_until_s and anchor is not None and self._is_stale(anchor + frame.position):
             self.frames_stale += 1
             return
         self.frames_heard += 1
         if anchor is None or abs(anchor + frame.position - now) > self._most_off:
-            anchor = self._anchors[uid] = now - frame.position
+            anchor = self._anchors[uid] = self._anchor = now - frame.position
+            self._anchored_uid = uid
         position = anchor + frame.position
         pcm = frame.pcm
         if self.heard_filters.filters:

@@ -26,6 +26,8 @@ class FilterChain:
         damage: takes what filters do to samples, as their frames say.
     """
 
+    __slots__ = ("_closed", "_damage", "_note", "_rate_hz", "failed", "filters")
+
     def __init__(self, rate_hz: int, note: Note, damage: DamageLog) -> None:
         self._rate_hz = rate_hz
         self._note = note

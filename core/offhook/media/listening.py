@@ -55,6 +55,8 @@ class AudioStream(BoundedStream[AudioFrame]):
         ConfigError: an argument is of the wrong type or out of range.
     """
 
+    __slots__ = ("_clipped", "_expected", "_given", "rate_hz", "resampler")
+
     def __init__(
         self,
         capacity: int,
@@ -70,9 +72,9 @@ class AudioStream(BoundedStream[AudioFrame]):
         self._clipped = 0
 
     def feed(self, frame: AudioFrame) -> None:
-        """Take a frame from the leg."""
+        """Take a frame from the leg, on the loop of the call."""
         if self.resampler is None:
-            self.put(frame)
+            self._add(frame)
             return
         self._affinity.check()
         # The resampler holds a little back, so positions are counted and only re-read from the leg after a pause.

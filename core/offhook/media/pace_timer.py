@@ -73,8 +73,10 @@ class PaceTimer:
     ) -> None:
         self.ptime_s = ptime_s
         self.anchor_s = anchor_s
-        #: Replaced when it changes, since it may change while it is walked through.
-        self.runs: tuple[Run, ...] = ()
+        #: In the order in which they were started; a dictionary, so that removing one takes no time.
+        self.runs: dict[Run, None] = {}
+        #: `runs` as they are walked through, since they may change meanwhile; None if they have changed since.
+        self._walked: tuple[Run, ...] | None = ()
         self._loop = loop
         self._batch = batch
         #: A virtual loop can use one timer for all frames.
@@ -108,7 +110,7 @@ class PaceTimer:
             self._host, self._context = run, copy_context()
         else:
             run.tick = partial(copy_context().run, run.tick)  # type: ignore[call-arg]  # the index comes later
-        self.runs += (run,)
+        self.runs[run] = self._walked = None
         if not wakes:
             self._wake_at(now_s)
         return self.anchor_s + number * self.ptime_s
@@ -116,7 +118,8 @@ class PaceTimer:
     def remove(self, run: Run) -> None:
         """Stop a run. It is not ticked any more."""
         run.following = _OVER
-        self.runs = tuple(other for other in self.runs if other is not run)
+        self.runs.pop(run, None)
+        self._walked = None
         if not self.runs:
             self._context = Context()
             if self._timer is not None:
@@ -125,6 +128,13 @@ class PaceTimer:
         elif run is self._host:  # nothing of its context is kept alive for the others
             self._host, self._context = None, Context()
             self._wake_at(self._due_at)
+
+    def _runs(self) -> tuple[Run, ...]:
+        """The runs of now, to walk through."""
+        walked = self._walked
+        if walked is None:
+            walked = self._walked = tuple(self.runs)
+        return walked
 
     def _follow(self, number: int) -> None:
         self._following = number
@@ -142,7 +152,7 @@ class PaceTimer:
             number = self._following
             following = self._following = number + 1
             due_at = self._due_at = self.anchor_s + following * self.ptime_s
-            again, runs, batch = self._again, self.runs, self._batch
+            again, runs, batch = self._again, self._runs(), self._batch
             if batch is not None and len(runs) > 1:
                 batch.open()
             else:
@@ -166,7 +176,7 @@ class PaceTimer:
     def _wake_late(self, timer: asyncio.Handle | None) -> None:
         """The loop was held up, or the timer came too early."""
         due, _ = self.last_due(self._loop.time())
-        for run in self.runs:
+        for run in self._runs():
             number = run.following
             if number == _OVER or number > due:
                 continue

@@ -12,7 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError, SourceStalled
-from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES, samples_per_frame
+from offhook.interfaces.frame import PTIME_MS, SAMPLE_BYTES, AudioFrame, samples_per_frame
 from offhook.interfaces.samples import UNDAMAGED, Damage
 from offhook.media.play_handle import PlayoutEnd
 from offhook.media.rate_converter import RateConverter
@@ -51,6 +51,13 @@ class PlayoutQueue:
         high_water_ms: how far sources are read ahead, in milliseconds.
         stall_timeout_s: how long a source may yield no audio while the end of its playout is waited for.
     """
+
+    __slots__ = tuple(
+        (
+            "_buffer _buffered_bytes _counts _damage _dry _feeding _frame_bytes _high_water_bytes _note _queue "
+            "_resample _sent _space _spawn _stall_timeout_s _stalled_frames rate_hz"
+        ).split()
+    )
 
     def __init__(
         self,
@@ -290,10 +297,27 @@ class PlayoutQueue:
             self._note(error, f"closing {handle.label} failed")
 
     async def _read(self, handle: PlayHandle, converter: RateConverter) -> None:
-        source = handle.source
+        source, size = handle.source, self._frame_bytes
         resampled = False
         empty = 0
         while (frame := await source.read()) is not None and not handle.dropped:
+            if (  # the usual case first: a whole frame at the right rate, with space for it
+                type(frame) is AudioFrame
+                and type(frame.pcm) is bytes
+                and len(frame.pcm) == size
+                and frame.rate_hz == self.rate_hz
+                and frame.damage is UNDAMAGED
+                and converter.resampler is None
+                and handle.gain is None
+                and self._buffered_bytes + size <= self._high_water_bytes
+                and (not (buffer := self._buffer) or len(buffer[-1][1]) == size)
+            ):
+                empty = 0
+                buffer.append((handle, frame.pcm))
+                self._buffered_bytes += size
+                handle.buffered_bytes += size
+                handle.samples_read += size // SAMPLE_BYTES
+                continue
             empty += 1
             for pcm in converter.convert(frame):
                 if pcm:

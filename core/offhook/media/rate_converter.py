@@ -31,13 +31,16 @@ class RateConverter:
         resample: returns a resampler of a kind (``live``, ``file``) between two rates.
     """
 
+    __slots__ = ("_clipped", "_from_hz", "_part_bytes", "_resample", "_source", "_to_hz", "resampled", "resampler")
+
     def __init__(self, source: AudioSource, rate_hz: int, resample: Resample) -> None:
         self._source = source
         self._to_hz = rate_hz
         self._from_hz = rate_hz
         self._resample = resample
         self._part_bytes = _part_bytes(rate_hz)
-        self._resampler: Resampler | None = None
+        #: What converts its frames now; None while they are at the right rate.
+        self.resampler: Resampler | None = None
         self._clipped = 0
         #: Whether any frame had a rate other than `rate_hz`.
         self.resampled: bool = False
@@ -53,13 +56,13 @@ class RateConverter:
         pcm = frame.pcm
         if type(pcm) is not bytes or len(pcm) & 1:  # a frame can be changed after it was checked
             raise PluginError(name_of(self._source), "read", "returned a frame whose pcm is not 16-bit samples")
-        if frame.rate_hz == self._to_hz and self._resampler is None and len(pcm) <= self._part_bytes:
+        if frame.rate_hz == self._to_hz and self.resampler is None and len(pcm) <= self._part_bytes:
             return (pcm,) if pcm else ()
         return self._parts(pcm, frame.rate_hz, _part_bytes(frame.rate_hz))
 
     def rest(self) -> bytes:
         """The audio that the resampler held back; called at the end of the source, or where its rate changes."""
-        resampler, self._resampler = self._resampler, None
+        resampler, self.resampler = self.resampler, None
         if resampler is None:
             return b""
         try:
@@ -69,7 +72,7 @@ class RateConverter:
 
     def damage(self) -> Damage:
         """What the resamplers did to samples so far."""
-        clipped = self._clipped + (clipped_by(self._resampler) if self._resampler is not None else 0)
+        clipped = self._clipped + (clipped_by(self.resampler) if self.resampler is not None else 0)
         return Damage(clipped) if clipped else UNDAMAGED
 
     def _parts(self, pcm: bytes, rate_hz: int, size: int) -> Iterator[bytes]:
@@ -79,11 +82,11 @@ class RateConverter:
             yield self.rest()
             self._from_hz = rate_hz
             if rate_hz != self._to_hz:
-                self._resampler = self._resample("live" if self._source.live else "file", rate_hz, self._to_hz)
+                self.resampler = self._resample("live" if self._source.live else "file", rate_hz, self._to_hz)
                 self.resampled = True
         for start in range(0, len(pcm), size):
             part = pcm[start : start + size]
-            resampler = self._resampler
+            resampler = self.resampler
             yield part if resampler is None else _called(resampler, partial(resampler.convert, part))
 
 

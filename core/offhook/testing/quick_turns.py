@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _Ts = TypeVarTuple("_Ts")
 
-#: Timers that were cancelled and wait for their time. When there are more, asyncio decides whether to remove them.
+#: Timers that were cancelled and wait for their time. When there are more, and they are more than half of all timers,
+#: asyncio removes them.
 _MOST_CANCELLED: Final = 50
 #: Whether handles are made as in Python 3.11 to 3.13. If another version makes them in another way, asyncio does all.
 _USUAL_HANDLES: Final = {*asyncio.Handle.__slots__, *asyncio.TimerHandle.__slots__} == set(
@@ -80,7 +81,14 @@ class QuickTurns(asyncio.SelectorEventLoop):
             return super().call_soon(callback, *args, context=context)
         if self._closed:
             self._check_closed()
-        handle = _Handle(callback, args, self, context)
+        handle = _new_handle(_Handle)  # without a call of `__init__`, once for each frame that a task waits for
+        handle._context = contextvars.copy_context() if context is None else context
+        handle._loop = self
+        handle._callback = callback
+        handle._args = args
+        handle._cancelled = False
+        handle._repr = None
+        handle._source_traceback = None
         self._ready.append(handle)
         return handle
 
@@ -139,7 +147,7 @@ class QuickTurns(asyncio.SelectorEventLoop):
             and not scheduled[0].timer._cancelled
             and not news.possible
             and not self._held
-            and self._timer_cancelled_count <= _MOST_CANCELLED
+            and ((cancelled := self._timer_cancelled_count) <= _MOST_CANCELLED or 2 * cancelled <= len(scheduled))
         ):
             if not ready and (delay_s := scheduled[0] - self._now_s) > 0:
                 self._now_s += delay_s
@@ -169,20 +177,19 @@ class QuickTurns(asyncio.SelectorEventLoop):
 
 
 class _Handle(asyncio.Handle):
-    """A handle that is made with less work; it is never in debug mode."""
+    """A handle that `call_soon` makes with less work; it is never in debug mode."""
 
     __slots__ = ()
 
-    def __init__(
-        self, callback: Callable[..., object], args: tuple[object, ...], loop: QuickTurns, context: Context | None
-    ) -> None:
-        self._context = contextvars.copy_context() if context is None else context
-        self._loop = loop
-        self._callback = callback
-        self._args = args
-        self._cancelled = False
-        self._repr = None
-        self._source_traceback = None
+    if TYPE_CHECKING:  # asyncio's own, which its types leave out
+        _context: Context
+        _loop: QuickTurns
+        _callback: Callable[..., object]
+        _repr: str | None
+        _source_traceback: object
+
+
+_new_handle: Final = _Handle.__new__
 
 
 class _Timer(asyncio.TimerHandle):

@@ -38,6 +38,13 @@ class PcmMember:
         published: whether the others hear what it sends.
     """
 
+    __slots__ = tuple(
+        (
+            "_encoder _frame_bytes _handler _handler_failed _lost _next_position _origin _pace _pending _pending_at "
+            "_present _room _sequence _waiting published rate_hz uid"
+        ).split()
+    )
+
     def __init__(self, room: RoomView, uid: int, handler: PcmHandler, ids: Ids) -> None:
         self.uid = uid
         self.rate_hz: int = room.rate_hz

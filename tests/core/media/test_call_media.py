@@ -398,3 +398,31 @@ def test_frames_that_arrive_while_the_leg_leaves_are_ignored() -> None:
             assert [heard async for heard in stream]
 
     run(main())
+
+
+def test_each_member_keeps_its_own_place_on_the_timeline() -> None:
+    async def main() -> None:
+        r = rig(transport=LinkedTransport())
+        r.answer()
+        async with r.phone.dial(NUMBER) as call:
+            await call.answered()
+            leg = r.transport.leg
+            assert leg is not None
+            members: list[int] = []
+            media = bare_media(leg, HoldResampler, [], members)
+            stream = media.listen(None, 1_000)
+            for uid, position in ((7, 0), (8, 5 * FRAME), (7, 1 * FRAME), (8, 6 * FRAME), (9, -FRAME), (7, 2 * FRAME)):
+                media.callee_uid = uid
+                media.hear(uid, frame(position=position))
+            media.end()
+            assert [heard.position async for heard in stream] == [
+                0,
+                0,
+                FRAME,
+                FRAME,
+                0,
+                2 * FRAME,
+            ]
+            assert members == [7, 8, 9]
+
+    run(main())

@@ -231,3 +231,26 @@ def test_a_closed_loop_takes_no_callback() -> None:
     loop.close()
     with pytest.raises(RuntimeError, match="closed"):
         loop.call_soon(list)
+
+
+def test_turns_stay_quick_while_a_minority_of_many_timers_is_cancelled() -> None:
+    class CountingLoop(VirtualLoop):
+        jumps = 0
+
+        def jump(self, delay_s: float | None) -> bool:
+            self.jumps += 1  # asks asyncio alone
+            return super().jump(delay_s)
+
+    async def main() -> int:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, CountingLoop)
+        timers = [loop.call_later(1000, int) for _ in range(200)]
+        for timer in timers[:90]:
+            timer.cancel()
+        before = loop.jumps
+        for _ in range(100):
+            await asyncio.sleep(1)
+        return loop.jumps - before
+
+    with asyncio.Runner(loop_factory=CountingLoop) as runner:
+        assert runner.run(main()) == 0

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.bench.near_offhook import Calls
+from tests.bench.near_offhook import UNLIMITED, Calls
 
 from offhook import Phone
 from offhook.plugin import Plugins
@@ -56,4 +56,9 @@ class MockCalls(Calls):
 
     def _phone_to(self, places: list[Place]) -> Phone:
         settings: Any = places[0]["environment"]  # it came as JSON, from MockRole.open
-        return Phone(plugins=Plugins.load([], settings), transport=self.transport(), environment=settings)
+        return Phone(
+            plugins=Plugins.load([], settings),
+            transport=self.transport(),
+            environment=settings,
+            load_policy=UNLIMITED,
+        )

@@ -25,6 +25,7 @@ from tests.bench import (
     agora_delay_rows,
     agora_rows,
     call_rows,
+    caller_rows,
     delay_rows,
     events_rows,
     kit_rows,
@@ -32,6 +33,7 @@ from tests.bench import (
     load_rows,
     many_rows,
     memory_rows,
+    port_rows,
     relay_rows,
     setup_rows,
     virtual_rows,
@@ -50,6 +52,9 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("G3", "G6"): relay_rows.measure,
     ("G7", "G8"): delay_rows.measure,
     ("G9", "G9m", "G10"): memory_rows.measure,
+    ("C1",): caller_rows.measure,
+    ("C2",): caller_rows.measure_set_ups,
+    ("R1", "R2"): port_rows.measure,
     ("K1", "K2", "K3"): kit_rows.measure,
     ("K4",): kit_rows.measure_plugins,
     ("K5",): kit_rows.measure_slope,
@@ -65,12 +70,14 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("A2",): agora_delay_rows.measure,
     ("A5",): agora_delay_rows.measure_shares,
 }
+#: Aiortc (G), callers (C), relay (R), start (S), memory (M), test kit (K), load (N), API (L, E), webhooks (W), Agora.
+LETTERS: Final = "GCRSMKNLEWA"
 _IDS: Final = tuple(name for names in SETS for name in names)
 
 
 def place(name: str) -> tuple[int, int]:
-    """Where a row stands in the table: G, test kit (K), load (N), API (L, E), webhooks (W), Agora; G9m is after G9."""
-    return "GKNLEWA".index(name[0]), int(re.findall("[0-9]+", name)[0])
+    """Where a row stands in the table: by the order of letters, then by number; G9m is after G9."""
+    return LETTERS.index(name[0]), int(re.findall("[0-9]+", name)[0])
 
 
 def _wanted(text: str) -> list[str]:

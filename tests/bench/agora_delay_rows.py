@@ -80,7 +80,7 @@ class Shared:
 async def _cross(role: str, settings: Mapping[str, str]) -> Crossing:
     async with contextlib.AsyncExitStack() as stack:
         far = await stack.enter_async_context(Worker.playing("offhook-relay"))
-        near = await stack.enter_async_context(Worker.playing(role, **settings))
+        near = await stack.enter_async_context(Worker.playing(role, settings=settings))
         places = await far.places(calls=_LEGS, callees=True, timed=False)
         await near.ask("open", places=places, timed=False)
         await asyncio.sleep(SETTLE_S)
@@ -95,7 +95,7 @@ async def _cross(role: str, settings: Mapping[str, str]) -> Crossing:
 async def _share(legs: int, settings: Mapping[str, str]) -> Shared:
     async with contextlib.AsyncExitStack() as stack:
         far = await stack.enter_async_context(Worker.playing("offhook-relay"))
-        near = await stack.enter_async_context(Worker.playing("agora-child-legs", **settings))
+        near = await stack.enter_async_context(Worker.playing("agora-child-legs", settings=settings))
         places = await far.places(calls=legs, callees=True, timed=True)
         await near.ask("open", places=places, timed=True)
         await asyncio.sleep(SETTLE_S)

@@ -82,7 +82,7 @@ async def readings(near: Worker, *, children: bool) -> tuple[Usage, ...]:
 async def _run(arm: str, calls: int, settings: Mapping[str, str]) -> Near:
     async with contextlib.AsyncExitStack() as stack:
         far = await stack.enter_async_context(Worker.playing("offhook-relay"))
-        near = await stack.enter_async_context(Worker.playing(_ROLES[arm], **settings))
+        near = await stack.enter_async_context(Worker.playing(_ROLES[arm], settings=settings))
         places = await far.places(calls=calls, callees=True, timed=False)
         await near.ask("open", places=places, timed=False)
         await asyncio.sleep(SETTLE_S)
@@ -196,7 +196,7 @@ async def _set_up(turns: int, settings: Mapping[str, str]) -> list[Row]:
         arms: dict[str, tuple[Worker, Place]] = {}
         for arm, role in _ROLES.items():
             far = await stack.enter_async_context(Worker.playing("offhook-relay"))
-            near = await stack.enter_async_context(Worker.playing(role, **settings))
+            near = await stack.enter_async_context(Worker.playing(role, settings=settings))
             (place,) = await far.places(calls=1, callees=True, timed=False)
             arms[arm] = near, place
             await near.ask("set_up", place=place, calls=1)  # it loads things

@@ -14,7 +14,7 @@ from tests.bench.checkouts import ROOT, imports_from
 from tests.bench.method import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
     from typing import Self
 
 _WORKER: Final = Path("tests", "bench", "worker.py")
@@ -37,7 +37,9 @@ class Worker:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def playing(cls, role: str, version: Path = ROOT, **settings: str) -> AsyncGenerator[Self]:
+    async def playing(
+        cls, role: str, version: Path = ROOT, settings: Mapping[str, str] | None = None
+    ) -> AsyncGenerator[Self]:
         """Start it, and end it. It loads while others are started; the first question waits for that.
 
         Args:
@@ -54,7 +56,7 @@ class Worker:
             limit=1 << 20,
             # An interrupt from the keyboard is for us; the end of the pipe tells the worker.
             start_new_session=True,
-            env={**os.environ, **imports_from(version), **settings},
+            env={**os.environ, **imports_from(version), **(settings or {})},
         )
         worker = cls(role, process)
         try:

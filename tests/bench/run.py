@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # PYTHONSAFEPATH keeps it out
 
 from tests.bench import (
+    after_rows,
     agora_delay_rows,
     agora_rows,
     call_rows,
@@ -35,7 +36,9 @@ from tests.bench import (
     memory_rows,
     port_rows,
     relay_rows,
+    ring_rows,
     setup_rows,
+    start_rows,
     virtual_rows,
     webhook_rows,
 )
@@ -55,6 +58,10 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("C1",): caller_rows.measure,
     ("C2",): caller_rows.measure_set_ups,
     ("R1", "R2"): port_rows.measure,
+    ("S1",): start_rows.measure,
+    ("S2",): start_rows.measure_imports,
+    ("S3",): ring_rows.measure,
+    ("M1",): after_rows.measure,
     ("K1", "K2", "K3"): kit_rows.measure,
     ("K4",): kit_rows.measure_plugins,
     ("K5",): kit_rows.measure_slope,

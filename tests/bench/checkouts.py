@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 #: This version.
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -20,7 +20,7 @@ _PACKAGES: Final = ("core", "mockserver", "plugins")
 
 
 @contextlib.contextmanager
-def checkout(commit: str) -> Iterator[Path | None]:
+def checkout(commit: str) -> Generator[Path | None]:
     """Yield a folder with the commit, which is removed afterwards; None if this clone does not have it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "old")

@@ -151,20 +151,39 @@ def is_void(rates: Iterable[float]) -> bool:
 _M = TypeVar("_M", bound=Measured)
 
 
+class _Arms(dict[str, _M]):
+    """What the arms of one turn gave, without those that stayed void."""
+
+    def __missing__(self, arm: str) -> _M:
+        raise ArmIsVoid(arm)
+
+
+class ArmIsVoid(KeyError):
+    """A comparison needs an arm that stayed void in this turn."""
+
+
 @dataclass(slots=True)
 class Turns(Generic[_M]):
-    """What the turns gave: in `results` only those in which no arm stayed void."""
+    """What the turns gave; arms that stayed void are missing in `results`, and void only what is compared with them."""
 
-    results: list[dict[str, _M]]
+    results: list[Mapping[str, _M]]
     void: int
 
-    def each(self, compare: Callable[[dict[str, _M]], float]) -> list[float]:
-        """One number for each turn."""
-        return [compare(result) for result in self.results]
+    def each(self, compare: Callable[[Mapping[str, _M]], float]) -> list[float]:
+        """One number for each turn in which no arm that is compared stayed void."""
+        numbers: list[float] = []
+        for result in self.results:
+            with contextlib.suppress(ArmIsVoid):
+                numbers.append(compare(result))
+        return numbers
+
+    def all_of(self, arm: str) -> list[_M]:
+        """What one arm gave in each turn in which it did not stay void."""
+        return [result[arm] for result in self.results if arm in result]
 
     def median_of(self, arm: str, read: Callable[[_M], float]) -> float:
         """Median over the turns of one arm's figure; not a number when there are none."""
-        values = [read(result[arm]) for result in self.results]
+        values = [read(measured) for measured in self.all_of(arm)]
         return statistics.median(values) if values else math.nan
 
 
@@ -172,7 +191,7 @@ async def take_turns(name: str, arms: Mapping[str, Callable[[], Awaitable[_M]]],
     """Run each arm once in each turn, one after the other; a void one is repeated at once."""
     taken: Turns[_M] = Turns([], 0)
     for turn in range(1, turns + 1):
-        results: dict[str, _M] = {}
+        results: _Arms[_M] = _Arms()
         for arm, run in arms.items():
             for _ in range(1 + MOST_REPEATS):
                 progress(f"{name}: turn {turn} of {turns}, {arm}")
@@ -182,8 +201,7 @@ async def take_turns(name: str, arms: Mapping[str, Callable[[], Awaitable[_M]]],
                     break
                 taken.void += 1
                 progress(f"{name}: void, {', '.join(f'{rate:.2f}' for rate in result.rates)} frames/s")
-        if len(results) == len(arms):
-            taken.results.append(results)
+        taken.results.append(results)
     return taken
 
 

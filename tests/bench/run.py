@@ -16,6 +16,7 @@ import platform
 import re
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -114,6 +115,13 @@ def void_row(name: str, why: str) -> Row:
     return Row(id=name, what="", value=None, floor=0, note=why)
 
 
+def _without_nan(row: Row) -> Row:
+    """A row whose every turn was void has no figures to tell in its note."""
+    if row.value is None and row.void:
+        return replace(row, note="frames were missing in every turn, as on a busy machine")
+    return row
+
+
 async def measure(names: Sequence[str], turns: int) -> list[Row]:
     """The wanted rows, and those that belong to them, in the order of their numbers."""
     rows: list[Row] = []
@@ -124,7 +132,7 @@ async def measure(names: Sequence[str], turns: int) -> list[Row]:
             except RuntimeError as error:  # a worker's own words are above; the other rows are measured all the same
                 progress(f"{', '.join(members)}: {error}")
                 rows += [void_row(name, str(error)) for name in members]
-    wanted = [row for row in rows if row.id.partition(".")[0] in names]
+    wanted = [_without_nan(row) for row in rows if row.id.partition(".")[0] in names]
     return sorted(wanted, key=lambda row: place(row.id))
 
 

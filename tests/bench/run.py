@@ -1,6 +1,6 @@
 """The benchmark: one table of ratios, ours against bare aiortc's, measured in turns in one run.
 
-    python tests/bench/run.py [--json FILE] [--only G1,G7] [--turns N]
+    python tests/bench/run.py [--json FILE] [--only G1,G7] [--turns N] [--runs N] [--page]
 
 Only ratios of one run mean anything: whatever else the machine does hits both sides alike. The exit code is 1 when a
 value is worse than its floor.
@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import datetime
 import importlib.metadata
 import os
 import platform
 import re
+import statistics
 import sys
 import time
 from dataclasses import replace
@@ -35,6 +37,7 @@ from tests.bench import (
     load_rows,
     many_rows,
     memory_rows,
+    page,
     port_rows,
     relay_rows,
     ring_rows,
@@ -43,8 +46,9 @@ from tests.bench import (
     virtual_rows,
     webhook_rows,
 )
+from tests.bench.calibration import calibration_s
 from tests.bench.method import HAS_PROC, progress
-from tests.bench.table import Row, as_json, as_text, exit_code
+from tests.bench.table import Row, as_json, as_text, exit_code, merged
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -80,7 +84,9 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
 }
 #: Aiortc (G), callers (C), relay (R), start (S), memory (M), test kit (K), load (N), API (L, E), webhooks (W), Agora.
 LETTERS: Final = "GCRSMKNLEWA"
-_IDS: Final = tuple(name for names in SETS for name in names)
+IDS: Final = tuple(name for names in SETS for name in names)
+#: How often the speed of the machine is looked at.
+_PIECES: Final = 5
 
 
 def place(name: str) -> tuple[int, int]:
@@ -89,25 +95,26 @@ def place(name: str) -> tuple[int, int]:
 
 
 def _wanted(text: str) -> list[str]:
-    known = {name.upper(): name for name in _IDS}
+    known = {name.upper(): name for name in IDS}
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if name.upper() not in known:
-            raise argparse.ArgumentTypeError(f"{name!r} is no row; there are {', '.join(_IDS)}")
+            raise argparse.ArgumentTypeError(f"{name!r} is no row; there are {', '.join(IDS)}")
     return [known[name.upper()] for name in names]
 
 
-def _turns(text: str) -> int:
+def _count(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number of turns")
+        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
     return int(text)
 
 
 def _where() -> str:
-    """What the figures are from."""
+    """What the figures are from, and how fast it is."""
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("offhook", "aiortc", "aioice", "av"))
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    return f"{versions}; Python {platform.python_version()}, {machine}"
+    piece_ms = statistics.median(calibration_s() for _ in range(_PIECES)) * 1000
+    return f"{versions}; Python {platform.python_version()}, {machine}, fixed piece of Python in {piece_ms:.0f} ms"
 
 
 def void_row(name: str, why: str) -> Row:
@@ -140,22 +147,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, give the exit code."""
     parser = argparse.ArgumentParser(description="offhook against bare aiortc, in turns, on loopback")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file as well")
-    parser.add_argument("--only", type=_wanted, default=list(_IDS), metavar="G1,G7", help="these rows only")
-    parser.add_argument("--turns", type=_turns, default=3, metavar="N", help="turns of each comparison (default: 3)")
+    parser.add_argument("--only", type=_wanted, default=list(IDS), metavar="G1,G7", help="these rows only")
+    parser.add_argument("--turns", type=_count, default=3, metavar="N", help="turns of each comparison (default: 3)")
+    parser.add_argument("--runs", type=_count, default=1, metavar="N", help="measure everything N times (default: 1)")
+    parser.add_argument("--page", action="store_true", help="write the results to docs/benchmarks.md")
     options = parser.parse_args(arguments)
     if not HAS_PROC:
         progress("there is no /proc here: G14 and G15 are left out")
     start_s = time.monotonic()
     try:
-        rows = asyncio.run(measure(options.only, options.turns))
+        rows = merged([asyncio.run(measure(options.only, options.turns)) for _ in range(options.runs)])
     except KeyboardInterrupt:
         progress("interrupted")
         return 130
-    print(_where())
+    where = _where()
+    print(where)
     print(as_text(rows), end="")
     print(f"Took {time.monotonic() - start_s:.0f} s.")
     if options.json is not None:
         options.json.write_text(as_json(rows), encoding="utf-8")
+    if options.page:
+        today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+        page.update(rows, date=today, machine=where, order=sorted(IDS, key=place))
     return exit_code(rows)
 
 

@@ -73,6 +73,7 @@ def test_json_has_what_a_program_asks_for_and_no_number_for_what_was_not_measure
         "floor": 1.05,
         "goal": 0.38,
         "turns": [0.5, 0.4, 0.3],
+        "runs": [],
         "void": 0,
         "enforced": True,
         "verdict": "floor kept, goal missed",

@@ -30,7 +30,7 @@ _LEGS: Final = 4
 _COUNTED_S: Final = 5.0
 #: Legs in one child, for A5.
 SHARES: Final = (1, 5, 10, 20, 50)
-_SHARE_COUNTED_S: Final = 8.0
+_SHARE_COUNTED_S: Final = 5.0
 #: What counts as a frame that was lost on the side that calls, of the names in `Leg.counters`.
 _DROPS: Final = (
     "frames_dropped",

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MANY: Final = 10
 _COUNTED_S: Final = 5.0
 #: At one call: its share is a hundredth of a core.
-_COUNTED_ALONE_S: Final = 10.0
+_COUNTED_ALONE_S: Final = 6.0
 CHILD, INLINE, AIORTC = "child", "inline", "aiortc"
 _ROLES: Final = {CHILD: "agora-child-calls", INLINE: "agora-inline-calls", AIORTC: "offhook-calls"}
 

@@ -24,7 +24,7 @@ from offhook_mockserver.commands.bench.search import Search
 _SCRIPT: Final = Path(__file__).with_name("knee_process.py")
 _FIRST: Final = 20
 _MOST: Final = 320
-_TALK_S: Final = 5.0
+_TALK_S: Final = 4.0
 #: How late 99 of 100 timers may be, in milliseconds.
 _LATE_MS: Final = 10.0
 

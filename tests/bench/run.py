@@ -1,6 +1,6 @@
 """The benchmark: one table of ratios, ours against bare aiortc's, measured in turns in one run.
 
-    python tests/bench/run.py [--json FILE] [--only G1,G7] [--turns N] [--runs N] [--page]
+    python tests/bench/run.py [--json FILE] [--only G1,G7] [--turns N] [--runs N] [--page] [--peers]
 
 Only ratios of one run mean anything: whatever else the machine does hits both sides alike. The exit code is 1 when a
 value is worse than its floor.
@@ -48,6 +48,8 @@ from tests.bench import (
 )
 from tests.bench.calibration import calibration_s
 from tests.bench.method import HAS_PROC, progress
+from tests.bench.peers import canned_rows
+from tests.bench.peers.install import PeerMissing
 from tests.bench.table import Row, as_json, as_text, exit_code, merged
 
 if TYPE_CHECKING:
@@ -82,9 +84,16 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("A2",): agora_delay_rows.measure,
     ("A5",): agora_delay_rows.measure_shares,
 }
-#: Aiortc (G), callers (C), relay (R), start (S), memory (M), test kit (K), load (N), API (L, E), webhooks (W), Agora.
-LETTERS: Final = "GCRSMKNLEWA"
+#: Aiortc (G), callers (C), relay (R), start (S), memory (M), test kit (K), load (N), API (L, E), webhooks (W), Agora, peers.
+LETTERS: Final = "GCRSMKNLEWAP"
+#: The same, of other programs that do what offhook does; only with ``--peers``.
+PEERS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
+    ("P3",): canned_rows.measure_prism,
+    ("P4",): canned_rows.measure_mockoon,
+    ("P5",): canned_rows.measure_moto,
+}
 IDS: Final = tuple(name for names in SETS for name in names)
+PEER_IDS: Final = tuple(name for names in PEERS for name in names)
 #: How often the speed of the machine is looked at.
 _PIECES: Final = 5
 
@@ -95,11 +104,11 @@ def place(name: str) -> tuple[int, int]:
 
 
 def _wanted(text: str) -> list[str]:
-    known = {name.upper(): name for name in IDS}
+    known = {name.upper(): name for name in (*IDS, *PEER_IDS)}
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if name.upper() not in known:
-            raise argparse.ArgumentTypeError(f"{name!r} is no row; there are {', '.join(IDS)}")
+            raise argparse.ArgumentTypeError(f"{name!r} is no row; there are {', '.join((*IDS, *PEER_IDS))}")
     return [known[name.upper()] for name in names]
 
 
@@ -132,10 +141,13 @@ def _without_nan(row: Row) -> Row:
 async def measure(names: Sequence[str], turns: int) -> list[Row]:
     """The wanted rows, and those that belong to them, in the order of their numbers."""
     rows: list[Row] = []
-    for members, measure_set in SETS.items():
+    for members, measure_set in {**SETS, **PEERS}.items():
         if set(members) & set(names):
             try:
                 rows += await measure_set(turns)
+            except PeerMissing as error:
+                progress(f"{', '.join(members)}: {error}")
+                rows += [replace(void_row(name, str(error)), enforced=False) for name in members]
             except RuntimeError as error:  # a worker's own words are above; the other rows are measured all the same
                 progress(f"{', '.join(members)}: {error}")
                 rows += [void_row(name, str(error)) for name in members]
@@ -147,16 +159,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print the table, give the exit code."""
     parser = argparse.ArgumentParser(description="offhook against bare aiortc, in turns, on loopback")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file as well")
-    parser.add_argument("--only", type=_wanted, default=list(IDS), metavar="G1,G7", help="these rows only")
-    parser.add_argument("--turns", type=_count, default=3, metavar="N", help="turns of each comparison (default: 3)")
+    parser.add_argument("--only", type=_wanted, metavar="G1,G7", help="these rows only")
+    parser.add_argument("--turns", type=_count, default=1, metavar="N", help="turns of each comparison (default: 1)")
+    parser.add_argument("--peers", action="store_true", help="the rows about other programs, which are installed, too")
     parser.add_argument("--runs", type=_count, default=1, metavar="N", help="measure everything N times (default: 1)")
     parser.add_argument("--page", action="store_true", help="write the results to docs/benchmarks.md")
     options = parser.parse_args(arguments)
+    names = options.only or [*IDS, *(PEER_IDS if options.peers else ())]
+    strangers = sorted(set(names) & set(PEER_IDS))
+    if strangers and not options.peers:
+        parser.error(f"{', '.join(strangers)}: rows about other programs need --peers, which installs these")
     if not HAS_PROC:
         progress("there is no /proc here: G14 and G15 are left out")
     start_s = time.monotonic()
     try:
-        rows = merged([asyncio.run(measure(options.only, options.turns)) for _ in range(options.runs)])
+        rows = merged([asyncio.run(measure(names, options.turns)) for _ in range(options.runs)])
     except KeyboardInterrupt:
         progress("interrupted")
         return 130
@@ -168,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.json.write_text(as_json(rows), encoding="utf-8")
     if options.page:
         today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-        page.update(rows, date=today, machine=where, order=sorted(IDS, key=place))
+        page.update(rows, date=today, machine=where, order=sorted((*IDS, *PEER_IDS), key=place))
     return exit_code(rows)
 
 

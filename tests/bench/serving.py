@@ -29,11 +29,16 @@ class Serving:
     Args:
         request: the method and the path of what is asked.
         version: the checkout whose mock it runs.
+        ring_s: how long a call rings until the callee declines, in seconds.
+
+    Attributes:
+        ports: of the servers.
+        requests: what is sent to each.
     """
 
-    def __init__(self, request: str, version: Path = ROOT) -> None:
+    def __init__(self, request: str, version: Path = ROOT, *, ring_s: float = 2) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(_SCRIPT)],
+            [sys.executable, str(_SCRIPT), str(ring_s)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -45,10 +50,10 @@ class Serving:
         if request.startswith("POST"):
             body = json.dumps({"phoneNumber": "+14155550123", "fromNumber": ready["line"]})
             keys += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
-        self._ports = {arm: int(str(ready[arm])) for arm in ARMS}
-        self._requests = {
+        self.ports = {arm: int(str(ready[arm])) for arm in ARMS}
+        self.requests = {
             arm: f"{request} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\naccept: */*\r\n{keys}\r\n{body}".encode()
-            for arm, port in self._ports.items()
+            for arm, port in self.ports.items()
         }
 
     def __enter__(self) -> Self:
@@ -65,12 +70,12 @@ class Serving:
             rounds: how often each of eight connections asks.
             ends: whether the end of the calls that were started is in it.
         """
-        connections = [socket.create_connection(("127.0.0.1", self._ports[arm])) for _ in range(_CONNECTIONS)]
+        connections = [socket.create_connection(("127.0.0.1", self.ports[arm])) for _ in range(_CONNECTIONS)]
         try:
             before_s = self._cpu_s(ends=True)
             for _ in range(rounds):
                 for connection in connections:
-                    connection.sendall(self._requests[arm])
+                    connection.sendall(self.requests[arm])
                 for connection in connections:
                     answer = connection.recv(_ANSWER)
                     while not answer.endswith(b"}"):

@@ -1,8 +1,10 @@
 """Serves two requests twice in one process: a mock, and bare Starlette routes with the same answers.
 
-``GET /api/lines``, and ``POST /facetime/start-call`` to a callee who rings for two seconds and declines. It prints
-ports and keys as one line of JSON. For each line that it reads, it prints the CPU time that it has spent; for the line
-``end`` it first waits until no call is left.
+    python tests/bench/serving_process.py [RING_S]
+
+``GET /api/lines``, and ``POST /facetime/start-call`` to a callee who rings for two seconds, or RING_S, and declines. It
+prints ports and keys as one line of JSON. For each line that it reads, it prints the CPU time that it has spent; for the
+line ``end`` it first waits until no call is left.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 #: After this time calls that nobody has joined are given up.
-_CALL_S: Final = 2.0
+_CALL_S: Final = float(sys.argv[1]) if len(sys.argv) > 1 else 2.0
 _SCRIPT: Final = Script("rings", (Ring(_CALL_S), Decline()))
 _LOOK_S: Final = 0.02
 #: As long as a mock's answer.

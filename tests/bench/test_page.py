@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.bench import page
-from tests.bench.run import IDS, place
+from tests.bench.run import IDS, PEER_IDS, place
 from tests.bench.table import Row, as_text, merged
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ ORDER = ("G1", "G2", "G6")
 
 def test_the_page_shows_the_rows_of_the_benchmark_and_nothing_but_its_figures() -> None:
     text = page.PAGE.read_text(encoding="utf-8")
-    order = sorted(IDS, key=place)
+    order = sorted((*IDS, *PEER_IDS), key=place)
     families = dict.fromkeys(name.partition(".")[0] for name in page.rows_of(text))
     assert list(families) == order
     assert page.with_rows(text, page.read(), order) == text, "run `nox -s bench -- --page`, or undo what was edited"

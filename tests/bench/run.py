@@ -84,7 +84,8 @@ SETS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("A2",): agora_delay_rows.measure,
     ("A5",): agora_delay_rows.measure_shares,
 }
-#: Aiortc (G), callers (C), relay (R), start (S), memory (M), test kit (K), load (N), API (L, E), webhooks (W), Agora, peers.
+#: Aiortc (G), callers (C), relay (R), start (S), memory (M), test kit (K), load (N), API (L, E), webhooks (W), Agora,
+#: and peers.
 LETTERS: Final = "GCRSMKNLEWAP"
 #: The same, of other programs that do what offhook does; only with ``--peers``.
 PEERS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {

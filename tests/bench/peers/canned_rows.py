@@ -1,7 +1,7 @@
 """P3 to P5: calls that are made and end at the mock, against answers that other mock servers have ready.
 
-Prism answers an operation of an OpenAPI document, Mockoon a route, moto a request to AWS. None of these does anything; the
-mock rings a callee, writes a journal and ends the call. The figure is the time of a request, with eight connections.
+Prism answers an operation of an OpenAPI document, Mockoon a route, moto a request to AWS. None of these does anything;
+the mock rings a callee, writes a journal and ends the call. The figure is the time of a request, on eight connections.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ def _measure(name: str, peer: str, command: Callable[[Path, int], Sequence[str]]
         probe.close()
         request = moto_request(port) if peer == "moto" else canned_request(port)
         with running(command(Path(folder), port), port), Serving(f"POST {_PATH}", ring_s=_RING_S) as serving:
-            ours = (serving.ports[MOCK], serving.requests[MOCK])
-            for arm in (ours, (port, request)):
-                per_second(*arm, _WARM_S)
+            own_port, own_request = serving.ports[MOCK], serving.requests[MOCK]
+            per_second(own_port, own_request, _WARM_S)
+            per_second(port, request, _WARM_S)
             for pair in range(turns * _PAIRS_PER_TURN):
                 progress(f"requests to {peer}: pair {pair + 1} of {turns * _PAIRS_PER_TURN}")
-                speeds["offhook"].append(per_second(*ours, _COUNTED_S))
+                speeds["offhook"].append(per_second(own_port, own_request, _COUNTED_S))
                 speeds[peer].append(per_second(port, request, _COUNTED_S))
                 ratios.append(speeds[peer][-1] / speeds["offhook"][-1])
     mine, theirs = (statistics.median(found) for found in speeds.values())

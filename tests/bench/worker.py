@@ -32,6 +32,7 @@ ROLES: Final = {
     "offhook-legs": "tests.bench.near_offhook:Legs",
     "offhook-pairs": "tests.bench.near_offhook:Pairs",
     "echo": "tests.bench.round_trip:Echo",
+    "janus-packets": "tests.bench.peers.near_janus:JanusPackets",
     "packets": "tests.bench.near_packets:Packets",
     "offhook-direct": "tests.bench.near_direct:Direct",
     "agora-child-calls": "tests.bench.near_agora:ChildCalls",

@@ -7,33 +7,27 @@ the mock rings a callee, writes a journal and ends the call. The figure is the t
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
-import socket
 import statistics
-import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.bench.method import progress
 from tests.bench.peers.install import npm_command, python_of
+from tests.bench.peers.processes import free_port, running
 from tests.bench.peers.throughput import per_second
 from tests.bench.serving import MOCK, Serving
 from tests.bench.table import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Sequence
 
 _PATH: Final = "/facetime/start-call"
 _GRANT: Final = {"appId": "a" * 32, "channelName": "ft_call_0123456789abcdef", "token": "007" + "x" * 200, "uid": 0}
 _ANSWER: Final = {"status": "OK", "message": "Call started", "agora": _GRANT}
 _COUNTED_S: Final = 2.0
 _WARM_S: Final = 1.0
-_START_S: Final = 60.0
 _PAIRS_PER_TURN: Final = 2
 _RING_S: Final = 0.05
 
@@ -56,9 +50,8 @@ async def measure_moto(turns: int) -> list[Row]:
 def _measure(name: str, peer: str, command: Callable[[Path, int], Sequence[str]], turns: int) -> list[Row]:
     ratios: list[float] = []
     speeds: dict[str, list[float]] = {"offhook": [], peer: []}
-    with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-        probe.close()
+    with tempfile.TemporaryDirectory() as folder:
+        port = free_port()
         request = moto_request(port) if peer == "moto" else canned_request(port)
         with running(command(Path(folder), port), port), Serving(f"POST {_PATH}", ring_s=_RING_S) as serving:
             own_port, own_request = serving.ports[MOCK], serving.requests[MOCK]
@@ -149,29 +142,3 @@ def moto(folder: Path, port: int) -> Sequence[str]:
     """The command that starts moto's server; it keeps nothing in `folder`."""
     python = python_of("moto", ["moto[server]>=5,<6"])
     return [str(python.with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)]
-
-
-@contextlib.contextmanager
-def running(command: Sequence[str], port: int) -> Generator[None]:
-    """A server with all its processes, from when it listens.
-
-    Raises:
-        RuntimeError: it did not listen within a minute.
-    """
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        end_s = time.monotonic() + _START_S
-        while True:
-            if process.poll() is not None or time.monotonic() > end_s:
-                raise RuntimeError(f"{Path(command[0]).name} did not listen at its port")
-            with contextlib.suppress(ConnectionRefusedError):
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            time.sleep(0.1)
-        yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()

@@ -63,7 +63,7 @@ class Calls:
         for number in range(len(places)):
             voice = Voice(RATE_HZ, timed=timed)
             self.voices.append(voice)
-            call = await self._phone.dial(_number(number)).__aenter__()
+            call = await self._phone.dial(number_of(number)).__aenter__()
             self._calls.append(call)
             await call.answered()
             phase_s = (number + 0.5) / len(places) / FRAMES_PER_S
@@ -76,7 +76,7 @@ class Calls:
         async with self._phone_to([place] * calls) as phone:
             for number in range(calls):
                 start_s = time.monotonic()
-                async with phone.dial(_number(number)):
+                async with phone.dial(number_of(number)):
                     times.append((time.monotonic() - start_s) * 1000)
         return times
 
@@ -146,7 +146,8 @@ async def _listen(call: Call, voice: Voice) -> None:
         voice.hear(frame.pcm)
 
 
-def _number(index: int) -> str:
+def number_of(index: int) -> str:
+    """Whom call `index` dials."""
     return f"+1415555{index:04d}"
 
 

@@ -38,17 +38,18 @@ class Worker:
     @classmethod
     @contextlib.asynccontextmanager
     async def playing(
-        cls, role: str, version: Path = ROOT, settings: Mapping[str, str] | None = None
+        cls, role: str, version: Path = ROOT, settings: Mapping[str, str] | None = None, python: Path | None = None
     ) -> AsyncGenerator[Self]:
         """Start it, and end it. It loads while others are started; the first question waits for that.
 
         Args:
             role: what it plays.
             version: the checkout whose offhook it runs, and whose role.
+            python: what runs it, if not the Python of this process.
             settings: variables of its environment, beside those of this process.
         """
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            str(python or sys.executable),
             str(version / _WORKER),
             role,
             stdin=asyncio.subprocess.PIPE,

@@ -48,7 +48,7 @@ from tests.bench import (
 )
 from tests.bench.calibration import calibration_s
 from tests.bench.method import HAS_PROC, progress
-from tests.bench.peers import canned_rows, janus_rows
+from tests.bench.peers import canned_rows, janus_rows, pipecat_rows
 from tests.bench.peers.install import PeerMissing
 from tests.bench.table import Row, as_json, as_text, exit_code, merged
 
@@ -90,6 +90,7 @@ LETTERS: Final = "GCRSMKNLEWAP"
 #: The same, of other programs that do what offhook does; only with ``--peers``.
 PEERS: Final[dict[tuple[str, ...], Callable[[int], Awaitable[list[Row]]]]] = {
     ("P1",): janus_rows.measure,
+    ("P2",): pipecat_rows.measure,
     ("P3",): canned_rows.measure_prism,
     ("P4",): canned_rows.measure_mockoon,
     ("P5",): canned_rows.measure_moto,

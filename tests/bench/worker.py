@@ -33,6 +33,8 @@ ROLES: Final = {
     "offhook-pairs": "tests.bench.near_offhook:Pairs",
     "echo": "tests.bench.round_trip:Echo",
     "janus-packets": "tests.bench.peers.near_janus:JanusPackets",
+    "echo-calls": "tests.bench.peers.near_echo:EchoCalls",
+    "pipecat-bot": "tests.bench.peers.pipecat_bot:EchoBot",
     "packets": "tests.bench.near_packets:Packets",
     "offhook-direct": "tests.bench.near_direct:Direct",
     "agora-child-calls": "tests.bench.near_agora:ChildCalls",

@@ -23,6 +23,8 @@ from offhook_wire.relay_protocol import Candidate, Dtls, Fingerprint, Ice, PeerP
 from offhook_wire.rtp import OPUS_PAYLOAD_TYPE
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from tests.bench.process import Place
     from tests.bench.voice import Voice
 
@@ -77,10 +79,14 @@ def own_address() -> str:
 
 
 def _use_address(address: str) -> None:
-    for module, name, value in (
+    def is_own(other: str) -> bool:
+        return other == address
+
+    changes: tuple[tuple[ModuleType, str, object], ...] = (
         (ice, "LOOPBACK_ADDRESSES", (address,)),
-        (wire_peer, "_is_loopback", lambda other: other == address),
-    ):
+        (wire_peer, "_is_loopback", is_own),
+    )
+    for module, name, value in changes:
         if not hasattr(module, name):
             raise RuntimeError(f"{module.__name__} has no {name}: the benchmark is out of date")
         setattr(module, name, value)

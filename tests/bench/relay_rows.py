@@ -112,4 +112,5 @@ def _added(taken: Turns[Relayed], name: str, share: float, *, floor: float, goal
             f"{through:.2f} against {direct:.2f} ms between applications, {bursts} bursts; direct: the same two peers;"
             f" round trip: {trip:.2f} ms"
         ),
+        enforced=share == 0.5,  # what else the machine does shows in the others
     )

@@ -170,6 +170,8 @@ def test_an_arm_that_stays_void_voids_what_is_compared_with_it_in_that_turn() ->
     assert taken.each(lambda arms: arms["b"].value - arms["a"].value) == [1]
     assert taken.each(lambda arms: arms["b"].value) == [4, 6]
     assert (taken.median_of("a", lambda result: result.value), len(taken.all_of("b"))) == (5, 2)
+    assert taken.each(lambda arms: arms["b"].value - arms["a"].value, even_void=True) == [1, 1]
+    assert taken.median_of("a", lambda result: result.value, even_void=True) == 4
 
 
 @pytest.mark.parametrize(("rate_hz", "channels"), [(16_000, 1), (48_000, 2)])

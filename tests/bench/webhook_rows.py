@@ -113,4 +113,5 @@ def _audio(taken: Turns[Heard], name: str, share: float, *, floor: float) -> Row
         turns=turns,
         void=taken.void,
         note=f"{sending:.2f} against {quiet:.2f} ms from voice to ear, {bursts} bursts; no frame is lost in either",
+        enforced=share == 0.5,  # what else the machine does shows in the other
     )

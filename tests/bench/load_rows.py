@@ -42,7 +42,8 @@ def _measure(turns: int) -> list[Row]:
         arms = {"new": ROOT, "old": old} if old else {"new": ROOT}
         for turn in range(turns):
             for arm in arms if turn % 2 else reversed(arms):
-                carried[arm].append(_carries(arm, arms[arm], f"turn {turn + 1} of {turns}"))
+                found = max([_FIRST, *carried["old"][-1:], *carried[arm][-1:]])  # so that fewer are tried
+                carried[arm].append(_carries(arm, arms[arm], f"turn {turn + 1} of {turns}", found))
             if carried["old"] and carried["new"][-1]:
                 ratios.append(carried["old"][-1] / carried["new"][-1])
             storms.append(run(ROOT, 2 * max(1, carried["new"][-1]), storm=True))
@@ -82,8 +83,8 @@ def _storm_row(storms: list[dict[str, Any]]) -> Row:
     )
 
 
-def _carries(arm: str, version: Path, where: str) -> int:
-    search = Search(_FIRST, _MOST)
+def _carries(arm: str, version: Path, where: str, first: int) -> int:
+    search = Search(first, _MOST)
     for calls in search:
         progress(f"calls of one process, {arm}, {where}: {calls}")
         search.note(calls, good=is_good(run(version, calls)))

@@ -88,13 +88,13 @@ def test_an_answer_is_complete_with_its_length_or_its_last_chunk() -> None:
 
 @pytest.fixture
 def server() -> Generator[tuple[int, list[bytes]]]:
-    """A port, and the answers that are given there, the last one for ever."""
+    """A port, and the answers that are given there, the last one for ever; for an empty one the connection ends."""
     answers: list[bytes] = []
 
     def serve(connection: socket.socket) -> None:
         left = [*answers]
         with connection, contextlib.suppress(ConnectionError):  # the client is gone
-            while connection.recv(4096):
+            while connection.recv(4096) and left[0]:
                 connection.sendall(left[0])
                 left = left[1:] or left
 
@@ -121,6 +121,9 @@ def test_answers_are_counted_and_a_wrong_one_is_not(server: tuple[int, list[byte
     assert throughput.per_second(port, b"GET / HTTP/1.1\r\n\r\n", 0.1) > 10
     answers.append(b"HTTP/1.1 429 Too Many Requests\r\ncontent-length: 0\r\n\r\n")
     with pytest.raises(throughput.WrongAnswer, match="429"):
+        throughput.per_second(port, b"GET / HTTP/1.1\r\n\r\n", 5)
+    answers[:] = [b""]
+    with pytest.raises(throughput.WrongAnswer, match="answered b''"):
         throughput.per_second(port, b"GET / HTTP/1.1\r\n\r\n", 5)
 
 

@@ -48,7 +48,9 @@ def test_new_figures_replace_those_of_their_rows_alone(tmp_path: Path) -> None:
         return written.read_text(encoding="utf-8")
 
     p99 = replace(ROW, id="G6.p99", value=None, note="")
-    first = update([replace(ROW, id="G6", unit="ms", runs=(0.2, 0.5)), p99, ROW], "2026-11-29", "slow")
+    stray = replace(ROW, id="G99")
+    first = update([replace(ROW, id="G6", unit="ms", runs=(0.2, 0.5)), p99, stray, ROW], "2026-11-29", "slow")
+    assert list(page.read(file)) == ["G2", "G6", "G6.p99"]
     assert page.rows_of(first) == ["G1", "G2", "G6", "G6.p99"]
     assert "| G1 | not measured yet | | | | | |" in first
     assert "| G2 | CPU per call | 0.400 | 0.300 to 0.500 | 1.05 | 0.380 (missed) | 2026-11-29, machine 1 |" in first
@@ -62,5 +64,5 @@ def test_new_figures_replace_those_of_their_rows_alone(tmp_path: Path) -> None:
     assert second.count("- **") == 1
     assert second.startswith("# Above\n")
     assert second.endswith("\n\nBelow.\n")
-    assert set(page.read(file)) == {"G2", "G6"}
+    assert list(page.read(file)) == ["G2", "G6"]
     assert page.with_rows(second, page.read(file), ORDER) == second

@@ -27,6 +27,7 @@ from tests.bench.method import (
     ratio,
     take_turns,
 )
+from tests.bench.peers.install import PeerMissing
 from tests.bench.run import SETS, measure, place
 from tests.bench.table import Row, as_json, as_text, exit_code, number
 from tests.bench.voice import PERIOD_FRAMES, Voice, table
@@ -288,6 +289,29 @@ def test_a_set_that_cannot_be_measured_voids_its_own_rows_alone(monkeypatch: pyt
     ]
     assert rows[0].note == "the baseline did not start"
     assert exit_code(rows) == 1
+
+
+def test_a_row_whose_turns_were_all_void_has_no_figures_in_its_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def void(turns: int) -> list[Row]:
+        return [replace(ROW, value=None, void=3, note="nan against nan ms")]
+
+    monkeypatch.setattr("tests.bench.run.SETS", {("G2",): void})
+    (row,) = asyncio.run(measure(["G2"], 1))
+    assert row.note == "frames were missing in every turn, as on a busy machine"
+
+
+def test_a_program_that_cannot_be_installed_voids_its_row_and_does_not_fail_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def missing(turns: int) -> list[Row]:
+        raise PeerMissing("janus is not installed; as root, type: something")
+
+    monkeypatch.setattr("tests.bench.run.PEERS", {("P1",): missing})
+    rows = asyncio.run(measure(["P1"], 1))
+    assert [(row.verdict, row.note) for row in rows] == [
+        ("NOT MEASURED", "janus is not installed; as root, type: something")
+    ]
+    assert exit_code(rows) == 0
 
 
 def test_the_calibration_takes_cpu_time() -> None:

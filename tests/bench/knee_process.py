@@ -29,7 +29,7 @@ import httpx  # noqa: E402
 import offhook  # noqa: E402 - of the checkout
 from offhook import DialRefused, OffhookError, Phone  # noqa: E402
 
-_SETTLE_S: Final = 1.0
+_SETTLE_S: Final = 2.0
 _PERIOD_S: Final = 0.01
 _LOST: Final = ("packets_lost", "frames_late", "frames_concealed")
 

@@ -175,20 +175,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not HAS_PROC:
         progress("there is no /proc here: G14 and G15 are left out")
     start_s = time.monotonic()
+    where = _where()
+    runs: list[list[Row]] = []
+    rows: list[Row] = []
     try:
-        rows = merged([asyncio.run(measure(names, options.turns)) for _ in range(options.runs)])
+        for _ in range(options.runs):
+            runs.append(asyncio.run(measure(names, options.turns)))
+            rows = merged(runs)
+            if options.page:  # after each run, so that an interruption loses no more than one
+                today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
+                page.update(rows, date=today, machine=where, order=sorted((*IDS, *PEER_IDS), key=place))
     except KeyboardInterrupt:
         progress("interrupted")
         return 130
-    where = _where()
     print(where)
     print(as_text(rows), end="")
     print(f"Took {time.monotonic() - start_s:.0f} s.")
     if options.json is not None:
         options.json.write_text(as_json(rows), encoding="utf-8")
-    if options.page:
-        today = datetime.datetime.now(tz=datetime.UTC).date().isoformat()
-        page.update(rows, date=today, machine=where, order=sorted((*IDS, *PEER_IDS), key=place))
     return exit_code(rows)
 
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.bench import page
-from tests.bench.run import IDS, PEER_IDS, place
+from tests.bench.run import IDS, PEER_IDS, main, place
 from tests.bench.table import Row, as_text, merged
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
 ROW = Row(id="G2", what="CPU per call", value=0.4, floor=1.05, goal=0.38, turns=(0.5, 0.3), note="5 against 12 ms")
 ORDER = ("G1", "G2", "G6")
@@ -66,3 +68,27 @@ def test_new_figures_replace_those_of_their_rows_alone(tmp_path: Path) -> None:
     assert second.endswith("\n\nBelow.\n")
     assert list(page.read(file)) == ["G2", "G6"]
     assert page.with_rows(second, page.read(file), ORDER) == second
+
+
+def test_each_run_is_written_to_the_page_and_an_interruption_loses_no_more_than_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written: list[list[float]] = []
+    values = iter((0.2, 0.6))
+
+    async def measured(turns: int) -> list[Row]:
+        value = next(values, None)
+        if value is None:
+            raise KeyboardInterrupt
+        return [replace(ROW, value=value)]
+
+    def update(rows: list[Row], **where: object) -> None:
+        written.append([row.value or 0 for row in rows])
+
+    monkeypatch.setattr("tests.bench.run.SETS", {("G2",): measured})
+    monkeypatch.setattr(page, "update", update)
+    assert main(["--only", "G2", "--runs", "2", "--page"]) == 0
+    assert written == [[0.2], [0.4]]
+    assert "runs 0.200  0.600" in capsys.readouterr().out
+    assert main(["--only", "G2", "--page"]) == 130
+    assert len(written) == 2

@@ -179,6 +179,6 @@ def wheel(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """One table of ratios, measured in turns. `nox -s bench -- --json FILE` writes it as well."""
+    """One table of ratios, measured in turns. With `-- --runs 3 --page` it writes docs/benchmarks.md as well."""
     install(session, "test")
     session.run("python", "tests/bench/run.py", *session.posargs)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MANY: Final = 10
 _COUNTED_S: Final = 5.0
 #: At one call: its share is a hundredth of a core.
-_COUNTED_ALONE_S: Final = 10.0
+_COUNTED_ALONE_S: Final = 6.0
 CHILD, INLINE, AIORTC = "child", "inline", "aiortc"
 _ROLES: Final = {CHILD: "agora-child-calls", INLINE: "agora-inline-calls", AIORTC: "offhook-calls"}
 
@@ -82,7 +82,7 @@ async def readings(near: Worker, *, children: bool) -> tuple[Usage, ...]:
 async def _run(arm: str, calls: int, settings: Mapping[str, str]) -> Near:
     async with contextlib.AsyncExitStack() as stack:
         far = await stack.enter_async_context(Worker.playing("offhook-relay"))
-        near = await stack.enter_async_context(Worker.playing(_ROLES[arm], **settings))
+        near = await stack.enter_async_context(Worker.playing(_ROLES[arm], settings=settings))
         places = await far.places(calls=calls, callees=True, timed=False)
         await near.ask("open", places=places, timed=False)
         await asyncio.sleep(SETTLE_S)
@@ -141,18 +141,18 @@ def _calls(calls: int) -> str:
 
 
 def _child_memory(taken: Turns[Near]) -> Row:
-    turns = taken.each(lambda arms: arms[CHILD].after[1].rss_bytes / 1e6)
+    turns = taken.each(lambda arms: ratio(arms[CHILD].after[1].rss_bytes, arms[CHILD].after[0].rss_bytes))
+    megabytes = taken.median_of(CHILD, lambda near: near.after[1].rss_bytes / 1e6)
     threads = taken.median_of(CHILD, lambda near: near.after[1].threads)
     return Row(
         id="A3",
-        what="memory of a child process with one call",
+        what="memory of a child process with one call / of the program",
         value=middle(turns),
-        unit="MB",
         turns=turns,
         void=taken.void,
         note=(
-            f"resident, pages that it shares with other processes included; {threads:.0f} threads. Agora's own library"
-            " takes far more"
+            f"{megabytes:.0f} MB resident, pages that it shares with other processes included; {threads:.0f} threads."
+            " Agora's own library takes far more"
         ),
         enforced=False,
     )
@@ -162,21 +162,21 @@ def _call_memory(many: Turns[Near], one: Turns[Near]) -> Row:
     def per_call(arm: str) -> list[float]:
         return [
             (more[arm].megabytes - less[arm].megabytes) / (MANY - 1)
-            for more, less in zip(many.results, one.results, strict=False)
+            for more, less in zip(many.results, one.results, strict=True)
+            if more.keys() == less.keys() == _ROLES.keys()
         ]
 
-    turns = per_call(CHILD)
-    inline, aiortc = middle(per_call(INLINE)), middle(per_call(AIORTC))
+    turns = [ratio(child, aiortc) for child, aiortc in zip(per_call(CHILD), per_call(AIORTC), strict=True)]
+    child, inline, aiortc = (middle(per_call(arm)) for arm in (CHILD, INLINE, AIORTC))
     return Row(
         id="A3.call",
-        what="memory that one more call takes, program and child",
+        what="memory that one more call takes, program and child / over aiortc",
         value=middle(turns),
-        unit="MB",
         turns=turns,
         void=many.void + one.void,
         note=(
-            f"resident, from the difference between {MANY} calls and 1; {number(inline)} MB with the SDK in the"
-            f" program's process, {number(aiortc)} MB over aiortc"
+            f"{number(child)} MB resident, from the difference between {MANY} calls and 1; {number(inline)} MB with"
+            f" the SDK in the program's process, {number(aiortc)} MB over aiortc"
         ),
         enforced=False,
     )
@@ -196,7 +196,7 @@ async def _set_up(turns: int, settings: Mapping[str, str]) -> list[Row]:
         arms: dict[str, tuple[Worker, Place]] = {}
         for arm, role in _ROLES.items():
             far = await stack.enter_async_context(Worker.playing("offhook-relay"))
-            near = await stack.enter_async_context(Worker.playing(role, **settings))
+            near = await stack.enter_async_context(Worker.playing(role, settings=settings))
             (place,) = await far.places(calls=1, callees=True, timed=False)
             arms[arm] = near, place
             await near.ask("set_up", place=place, calls=1)  # it loads things
@@ -209,10 +209,18 @@ async def _set_up(turns: int, settings: Mapping[str, str]) -> list[Row]:
                 warm[arm].append(statistics.median(others))
     against = ", ".join(f"{statistics.median(warm[arm]):.0f} ms {_OTHERS[arm]}" for arm in _OTHERS)
     return [
-        _time("A4", "dial to joined, with a new child process", cold[CHILD], "Python and the SDK are loaded in it"),
-        _time("A4.warm", "dial to joined, in a child process that is there", warm[CHILD], f"against {against}"),
+        _time("A4", "with a new child process", cold[CHILD], warm[AIORTC], "Python and the SDK are loaded in it"),
+        _time("A4.warm", "in a child process that is there", warm[CHILD], warm[AIORTC], f"against {against}"),
     ]
 
 
-def _time(name: str, what: str, turns: list[float], note: str) -> Row:
-    return Row(id=name, what=what, value=middle(turns), unit="ms", turns=turns, note=note, enforced=False)
+def _time(name: str, what: str, times_ms: list[float], aiortc_ms: list[float], note: str) -> Row:
+    turns = [ratio(ours, other) for ours, other in zip(times_ms, aiortc_ms, strict=True)]
+    return Row(
+        id=name,
+        what=f"dial to joined, {what} / over aiortc",
+        value=middle(turns),
+        turns=turns,
+        note=f"{statistics.median(times_ms):.0f} ms; {note}",
+        enforced=False,
+    )

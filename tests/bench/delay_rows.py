@@ -161,7 +161,7 @@ def _call_delay(taken: Turns[Delays]) -> Row:
 
 def _loss(taken: Turns[Delays]) -> Row:
     # Whole milliseconds: two medians of the very same delay differ by some hundredths.
-    turns = taken.each(lambda arms: float(round(arms[OURS].left)))
+    turns = taken.each(lambda arms: ratio(round(arms[OURS].left), round(arms[BARE].left)))
     theirs = taken.each(lambda arms: arms[BARE].left)
     before, after = (
         taken.median_of(OURS, lambda arm: median(arm.up)),
@@ -169,10 +169,9 @@ def _loss(taken: Turns[Delays]) -> Row:
     )
     return Row(
         id="G8",
-        what="delay 5 s after one lost packet over the delay before it",
+        what="delay that is left 5 s after one lost packet",
         value=middle(turns),
-        unit="ms",
-        floor=20,
+        floor=0.1,
         goal=0,
         turns=turns,
         void=taken.void,

@@ -33,11 +33,13 @@ _AT_ONCE: Final = 20
 def session() -> dict[str, list[float]]:
     """Sessions with the fixtures of the mock: their start, tenants of tests, and their end. The first also imports."""
     began_s = time.perf_counter()
+    from tests.bench.calibration import calibration_s
+
     from offhook.plugin import Plugins
     from offhook_mockserver.testkit import MockOptions, ServerThread
     from offhook_mockserver.testkit.making import real_handle
 
-    found: dict[str, list[float]] = {"imports": [], "start": [], "tenant": [], "test_end": [], "stop": []}
+    found: dict[str, list[float]] = {"imports": [], "start": [], "tenant": [], "test_end": [], "stop": [], "piece": []}
     for _ in range(_SESSIONS):
         plugins = Plugins.load()
         server = ServerThread(plugins=plugins)
@@ -56,13 +58,15 @@ def session() -> dict[str, list[float]]:
         server.stop()
         now_s = time.perf_counter()
         found["stop"].append((now_s - began_s) * 1000)
-        began_s = now_s
+        found["piece"].append(calibration_s(time.perf_counter) * 1000)
+        began_s = time.perf_counter()
     return found
 
 
 def plugins() -> dict[str, list[float]]:
     """The CPU time in which pytest, once it is loaded, loads the two plugins."""
     from _pytest.config import get_config
+    from tests.bench.calibration import calibration_s
 
     config = get_config()
     began_s = time.process_time()
@@ -71,7 +75,7 @@ def plugins() -> dict[str, list[float]]:
     spent_ms = (time.process_time() - began_s) * 1000
     if "offhook_mock_pytest.void" not in sys.modules:
         raise RuntimeError("the plugins were not loaded whole")
-    return {"import": [spent_ms]}
+    return {"import": [spent_ms], "piece": [calibration_s() * 1000]}
 
 
 def requests(count: int) -> dict[str, list[float]]:

@@ -11,22 +11,20 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, Final
 
+from tests.bench.checkouts import BEFORE_MANY_CALLS as OLD
+from tests.bench.checkouts import ROOT, absent, checkout
 from tests.bench.method import middle, progress
 from tests.bench.table import Row
 
 from offhook_mockserver.commands.bench.search import Search
 
-#: The last commit before one process carried more calls.
-OLD: Final = "13a05c8"
-_ROOT: Final = Path(__file__).resolve().parents[2]
 _SCRIPT: Final = Path(__file__).with_name("knee_process.py")
 _FIRST: Final = 20
 _MOST: Final = 320
-_TALK_S: Final = 5.0
+_TALK_S: Final = 4.0
 #: How late 99 of 100 timers may be, in milliseconds.
 _LATE_MS: Final = 10.0
 
@@ -40,20 +38,20 @@ def _measure(turns: int) -> list[Row]:
     ratios: list[float] = []
     carried: dict[str, list[int]] = {"old": [], "new": []}
     storms: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as folder:
-        old = Path(folder, "old")
-        arms = {"new": _ROOT, "old": old} if checked_out(old) else {"new": _ROOT}
+    with checkout(OLD) as old:
+        arms = {"new": ROOT, "old": old} if old else {"new": ROOT}
         for turn in range(turns):
             for arm in arms if turn % 2 else reversed(arms):
-                carried[arm].append(_carries(arm, arms[arm], f"turn {turn + 1} of {turns}"))
+                found = max([_FIRST, *carried["old"][-1:], *carried[arm][-1:]])  # so that fewer are tried
+                carried[arm].append(_carries(arm, arms[arm], f"turn {turn + 1} of {turns}", found))
             if carried["old"] and carried["new"][-1]:
                 ratios.append(carried["old"][-1] / carried["new"][-1])
-            storms.append(run(_ROOT, 2 * max(1, carried["new"][-1]), storm=True))
+            storms.append(run(ROOT, 2 * max(1, carried["new"][-1]), storm=True))
     return [_knee_row(ratios, carried), _storm_row(storms)]
 
 
 def _knee_row(ratios: list[float], carried: dict[str, list[int]]) -> Row:
-    note = f"{statistics.median(carried['new']):g} calls; the commit {OLD} is not in this clone"
+    note = f"{statistics.median(carried['new']):g} calls; {absent(OLD)}"
     if ratios:
         new, old = (statistics.median(carried[arm]) for arm in ("new", "old"))
         note = f"{new:g} against {old:g} calls, no frame skipped, lost or late at either end, every second heard"
@@ -85,11 +83,11 @@ def _storm_row(storms: list[dict[str, Any]]) -> Row:
     )
 
 
-def _carries(arm: str, checkout: Path, where: str) -> int:
-    search = Search(_FIRST, _MOST)
+def _carries(arm: str, version: Path, where: str, first: int) -> int:
+    search = Search(first, _MOST)
     for calls in search:
         progress(f"calls of one process, {arm}, {where}: {calls}")
-        search.note(calls, good=is_good(run(checkout, calls)))
+        search.note(calls, good=is_good(run(version, calls)))
     return search.carried
 
 
@@ -99,20 +97,11 @@ def is_good(measured: dict[str, Any]) -> bool:
     return measured["up"] == measured["calls"] and measured["late_p99_ms"] <= _LATE_MS and not damage
 
 
-def checked_out(folder: Path) -> bool:
-    """Check the old commit out into a new folder; False if this clone does not have it."""
-    clone = ["git", "clone", "--quiet", "--shared", "--no-checkout", str(_ROOT), str(folder)]
-    checkout = ["git", "-C", str(folder), "checkout", "--quiet", OLD]
-    return all(
-        subprocess.run(command, capture_output=True, check=False).returncode == 0 for command in (clone, checkout)
-    )
-
-
-def run(checkout: Path, calls: int, *, talk_s: float = _TALK_S, storm: bool = False) -> dict[str, Any]:
+def run(version: Path, calls: int, *, talk_s: float = _TALK_S, storm: bool = False) -> dict[str, Any]:
     """Place calls in a process of their own; returns what it prints.
 
     Args:
-        checkout: which offhook.
+        version: the checkout with its offhook.
         calls: how many.
         talk_s: how long they talk, in seconds.
         storm: whether the phone has the limits that it has without settings.
@@ -120,9 +109,9 @@ def run(checkout: Path, calls: int, *, talk_s: float = _TALK_S, storm: bool = Fa
     Raises:
         RuntimeError: the process failed.
     """
-    command = [sys.executable, str(_SCRIPT), str(checkout), str(calls), str(talk_s), *(["--storm"] if storm else [])]
+    command = [sys.executable, str(_SCRIPT), str(version), str(calls), str(talk_s), *(["--storm"] if storm else [])]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"the process for {checkout} failed:\n{done.stderr}")
+        raise RuntimeError(f"the process for {version} failed:\n{done.stderr}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

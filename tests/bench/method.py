@@ -151,39 +151,66 @@ def is_void(rates: Iterable[float]) -> bool:
 _M = TypeVar("_M", bound=Measured)
 
 
+class _Arms(dict[str, _M]):
+    """What the arms of one turn gave, without those that stayed void."""
+
+    def __missing__(self, arm: str) -> _M:
+        raise ArmIsVoid(arm)
+
+
+class ArmIsVoid(KeyError):
+    """A comparison needs an arm that stayed void in this turn."""
+
+
 @dataclass(slots=True)
 class Turns(Generic[_M]):
-    """What the turns gave: in `results` only those in which no arm stayed void."""
+    """What the turns gave; arms that stayed void are missing in `results`, and void only what is compared with them.
 
-    results: list[dict[str, _M]]
+    Attributes:
+        results: the arms of each turn that did not stay void.
+        last: the last run of each arm in each turn, void or not: for what missing frames do not change.
+        void: how many runs were void.
+    """
+
+    results: list[Mapping[str, _M]]
+    last: list[Mapping[str, _M]]
     void: int
 
-    def each(self, compare: Callable[[dict[str, _M]], float]) -> list[float]:
-        """One number for each turn."""
-        return [compare(result) for result in self.results]
+    def each(self, compare: Callable[[Mapping[str, _M]], float], *, even_void: bool = False) -> list[float]:
+        """One number for each turn in which no arm that is compared stayed void; or for all turns."""
+        numbers: list[float] = []
+        for result in self.last if even_void else self.results:
+            with contextlib.suppress(ArmIsVoid):
+                numbers.append(compare(result))
+        return numbers
 
-    def median_of(self, arm: str, read: Callable[[_M], float]) -> float:
+    def all_of(self, arm: str, *, even_void: bool = False) -> list[_M]:
+        """What one arm gave in each turn in which it did not stay void; or in all turns."""
+        return [result[arm] for result in (self.last if even_void else self.results) if arm in result]
+
+    def median_of(self, arm: str, read: Callable[[_M], float], *, even_void: bool = False) -> float:
         """Median over the turns of one arm's figure; not a number when there are none."""
-        values = [read(result[arm]) for result in self.results]
+        values = [read(measured) for measured in self.all_of(arm, even_void=even_void)]
         return statistics.median(values) if values else math.nan
 
 
 async def take_turns(name: str, arms: Mapping[str, Callable[[], Awaitable[_M]]], turns: int) -> Turns[_M]:
     """Run each arm once in each turn, one after the other; a void one is repeated at once."""
-    taken: Turns[_M] = Turns([], 0)
+    taken: Turns[_M] = Turns([], [], 0)
     for turn in range(1, turns + 1):
-        results: dict[str, _M] = {}
+        results: _Arms[_M] = _Arms()
+        last: dict[str, _M] = {}
         for arm, run in arms.items():
             for _ in range(1 + MOST_REPEATS):
                 progress(f"{name}: turn {turn} of {turns}, {arm}")
-                result = await run()
+                result = last[arm] = await run()
                 if not is_void(result.rates):
                     results[arm] = result
                     break
                 taken.void += 1
                 progress(f"{name}: void, {', '.join(f'{rate:.2f}' for rate in result.rates)} frames/s")
-        if len(results) == len(arms):
-            taken.results.append(results)
+        taken.results.append(results)
+        taken.last.append(last)
     return taken
 
 

@@ -10,13 +10,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
+from tests.bench.checkouts import ROOT, imports_from
 from tests.bench.method import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
     from typing import Self
 
-_WORKER: Final = Path(__file__).with_name("worker.py")
+_WORKER: Final = Path("tests", "bench", "worker.py")
 _ANSWER_TIMEOUT_S: Final = 60.0
 _END_TIMEOUT_S: Final = 5.0
 
@@ -36,23 +37,27 @@ class Worker:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def playing(cls, role: str, **settings: str) -> AsyncGenerator[Self]:
+    async def playing(
+        cls, role: str, version: Path = ROOT, settings: Mapping[str, str] | None = None, python: Path | None = None
+    ) -> AsyncGenerator[Self]:
         """Start it, and end it. It loads while others are started; the first question waits for that.
 
         Args:
             role: what it plays.
+            version: the checkout whose offhook it runs, and whose role.
+            python: what runs it, if not the Python of this process.
             settings: variables of its environment, beside those of this process.
         """
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(_WORKER),
+            str(python or sys.executable),
+            str(version / _WORKER),
             role,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=1 << 20,
             # An interrupt from the keyboard is for us; the end of the pipe tells the worker.
             start_new_session=True,
-            env={**os.environ, **settings},
+            env={**os.environ, **imports_from(version), **(settings or {})},
         )
         worker = cls(role, process)
         try:

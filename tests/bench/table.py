@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 import textwrap
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ class Row:
     Attributes:
         id: its name, such as ``G1``; a row that belongs to another has a suffix, ``G6.p99``.
         what: what was measured.
-        value: median of the turns; None when every turn was void.
+        value: median of the turns, or of several runs; None when every turn was void.
         unit: empty for a ratio.
         floor: the value must not be worse; None where nothing is asked.
         goal: what a prototype has shown; None where nothing was shown.
         turns: the value of each turn, in order.
+        runs: the value of each run, if there was more than one.
         note: absolute figures, and what is in them.
         void: turns that were void and repeated.
         enforced: whether a value worse than the floor makes the run fail.
@@ -38,6 +40,7 @@ class Row:
     floor: float | None = None
     goal: float | None = None
     turns: Sequence[float] = field(default=())
+    runs: Sequence[float] = field(default=())
     note: str = ""
     void: int = 0
     enforced: bool = True
@@ -48,6 +51,11 @@ class Row:
         return self.floor is not None and (self.value is None or self.value > self.floor)
 
     @property
+    def goal_met(self) -> bool:
+        """Whether it has a goal and was measured to be as good."""
+        return self.goal is not None and self.value is not None and self.value <= self.goal
+
+    @property
     def verdict(self) -> str:
         """One or two words for the table."""
         if self.value is None:
@@ -56,9 +64,30 @@ class Row:
             return "WORSE THAN FLOOR" if self.enforced else "worse than floor (not enforced)"
         if self.goal is None:
             return "floor kept" if self.floor is not None else ""
-        if self.value <= self.goal:
+        if self.goal_met:
             return "goal met"
         return "goal missed" if self.floor is None else "floor kept, goal missed"
+
+
+def merged(runs: Sequence[Sequence[Row]]) -> list[Row]:
+    """One table of several runs: of each row the median of the runs that measured it, and the last note."""
+    rows: dict[str, list[Row]] = {}
+    for run in runs:
+        for row in run:
+            rows.setdefault(row.id, []).append(row)
+    return [_of_runs(found) for found in rows.values()] if len(runs) > 1 else list(runs[0])
+
+
+def _of_runs(found: Sequence[Row]) -> Row:
+    measured = [row for row in found if row.value is not None]
+    values = [row.value for row in measured if row.value is not None]
+    return replace(
+        measured[-1] if measured else found[-1],
+        value=statistics.median(values) if values else None,
+        turns=[turn for row in found for turn in row.turns],
+        runs=values,
+        void=sum(row.void for row in found),
+    )
 
 
 def exit_code(rows: Sequence[Row]) -> int:
@@ -77,6 +106,7 @@ def as_json(rows: Sequence[Row]) -> str:
             "floor": row.floor,
             "goal": row.goal,
             "turns": [None if math.isnan(turn) else turn for turn in row.turns],
+            "runs": list(row.runs),
             "void": row.void,
             "enforced": row.enforced,
             "verdict": row.verdict,
@@ -102,6 +132,8 @@ def as_text(rows: Sequence[Row]) -> str:
             f"{row.what}{f': {row.verdict}' if row.verdict else ''}"
         )
         turns = f"turns {'  '.join(map(number, row.turns)) or 'none'}"
+        if row.runs:
+            turns = f"runs {'  '.join(map(number, row.runs))}; {turns}"
         if row.void:
             turns += f"  ({row.void} void and repeated)"
         lines.append(indent + turns)

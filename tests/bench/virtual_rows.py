@@ -11,16 +11,15 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Final
 
+from tests.bench.checkouts import ROOT, absent, checkout
 from tests.bench.method import middle, progress
 from tests.bench.table import Row
 
 #: The last commit before calls in virtual time were made cheaper.
 OLD: Final = "cf70829"
-_ROOT: Final = Path(__file__).resolve().parents[2]
 _SCRIPT: Final = Path(__file__).with_name("virtual_call.py")
 _CALLS: Final = 4
 _PAIRS_PER_TURN: Final = 3
@@ -34,21 +33,17 @@ async def measure(turns: int) -> list[Row]:
 def _measure(pairs: int) -> list[Row]:
     ratios: list[float] = []
     spent: dict[str, list[float]] = {"old": [], "new": []}
-    with tempfile.TemporaryDirectory() as folder:
-        old = Path(folder, "old")
-        if not _checked_out(old):
-            progress(f"K6: this clone does not have the commit {OLD}")
-            pairs = 0
-        for pair in range(pairs):
+    with checkout(OLD) as old:
+        for pair in range(pairs if old else 0):
             progress(f"virtual calls: pair {pair + 1} of {pairs}")
             order = ("old", "new") if pair % 2 else ("new", "old")
-            answers = {arm: _run(old if arm == "old" else _ROOT) for arm in order}
+            answers = {arm: _run(old if old and arm == "old" else ROOT) for arm in order}
             if answers["old"]["heard"] != answers["new"]["heard"]:
                 raise RuntimeError(f"the versions heard different things: {answers}")
             for arm in order:
                 spent[arm].append(statistics.median(answers[arm]["ms"]))
             ratios.append(spent["new"][-1] / spent["old"][-1])
-    note = f"the commit {OLD} is not in this clone"
+    note = absent(OLD)
     if ratios:
         new, before = (statistics.median(spent[arm]) for arm in ("new", "old"))
         note = f"{new:.0f} against {before:.0f} ms of CPU time, mock and phone included; everything heard is the same"
@@ -66,18 +61,10 @@ def _measure(pairs: int) -> list[Row]:
     ]
 
 
-def _checked_out(folder: Path) -> bool:
-    clone = ["git", "clone", "--quiet", "--shared", "--no-checkout", str(_ROOT), str(folder)]
-    checkout = ["git", "-C", str(folder), "checkout", "--quiet", OLD]
-    return all(
-        subprocess.run(command, capture_output=True, check=False).returncode == 0 for command in (clone, checkout)
-    )
-
-
-def _run(checkout: Path) -> dict[str, list[float]]:
-    command = [sys.executable, str(_SCRIPT), str(checkout), str(_CALLS)]
+def _run(version: Path) -> dict[str, list[float]]:
+    command = [sys.executable, str(_SCRIPT), str(version), str(_CALLS)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
-        raise RuntimeError(f"the process for {checkout} failed:\n{run.stderr}")
+        raise RuntimeError(f"the process for {version} failed:\n{run.stderr}")
     answer: dict[str, list[float]] = json.loads(run.stdout)
     return answer

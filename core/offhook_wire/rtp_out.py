@@ -72,9 +72,12 @@ class OutStream:
         """
         marker = position != self._next_position
         self._next_position = position + ticks
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._origin + position) & 0xFFFF_FFFF
-        return self._emit(self._sequence, self._timestamp, marker, payload, now_s)
+        sequence = self._sequence = (self._sequence + 1) & 0xFFFF
+        timestamp = self._timestamp = (self._origin + position) & 0xFFFF_FFFF
+        self._sent_at_s = now_s
+        self.packets += 1
+        self.octets += len(payload)
+        return header(self.payload_type, marker, sequence, timestamp, self.ssrc) + payload
 
     def forward(self, source: Hashable, packet: RtpPacket, now_s: float) -> bytes | None:
         """Return another sender's packet under our numbers; None for one that must not be forwarded.
@@ -104,7 +107,11 @@ class OutStream:
         timestamp = (packet.timestamp + self._timestamp_offset) & 0xFFFF_FFFF
         if sequence_distance(sequence, self._sequence) > 0:
             self._sequence, self._timestamp = sequence, timestamp
-        return self._emit(sequence, timestamp, marker, packet.payload, now_s)
+        payload = packet.payload
+        self._sent_at_s = now_s
+        self.packets += 1
+        self.octets += len(payload)
+        return header(self.payload_type, marker, sequence, timestamp, self.ssrc) + payload
 
     def report(self, now_s: float, wall_s: float, blocks: Sequence[ReportBlock] = ()) -> bytes:
         """Return a compound report: SR once a packet was sent, RR before that, and the CNAME."""
@@ -131,9 +138,3 @@ class OutStream:
             return True
         self._after_stray = (sequence + 1) & 0xFFFF
         return False
-
-    def _emit(self, sequence: int, timestamp: int, marker: bool, payload: bytes, now_s: float) -> bytes:
-        self._sent_at_s = now_s
-        self.packets += 1
-        self.octets += len(payload)
-        return header(self.payload_type, marker, sequence, timestamp, self.ssrc) + payload

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import LeaveReason, LegClosed, MemberPublished, MemberUnpublished
-from offhook.media import Pacer, SendBatch
+from offhook.media import Pacer
 from offhook_wire import rtcp, rtp
 from offhook_wire.rtp_in import InStream
 from offhook_wire.rtp_out import OutStream
@@ -61,7 +61,6 @@ class RtpMember:
         self._over = False
         self._talking: InStream | None = None
         self._ended = asyncio.Event()
-        self._batch = SendBatch.of_loop(asyncio.get_running_loop())
         # Kept when a talker leaves: after it has joined again, the listener hears the same SSRC continue.
         self.streams: dict[int, OutStream] = {} if streams is None else streams
         self._reporter = OutStream(ids, payload_type=payload_type)
@@ -155,13 +154,13 @@ class RtpMember:
             if data is None:
                 self._room.counters.misnumbered += 1
             else:
-                self._batch.send(self._sender.send_rtp, data)
+                self._sender.send_rtp(data)
 
     def talker_left(self, uid: int) -> None:
         """Send BYE for the stream of a member that has left."""
         stream = self.streams.get(uid)
         if self._present and stream is not None and stream.started:
-            self._batch.send(self._sender.send_rtcp, stream.bye())
+            self._sender.send_rtcp(stream.bye())
 
     def put_out(self, reason: str | None) -> None:
         """The room has removed this member; `reason` is None if the member left by itself."""

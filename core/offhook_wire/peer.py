@@ -180,6 +180,11 @@ class Peer:
         for data in early:
             self._media(data)
 
+    def pass_to(self, on_rtp: Callable[[bytes], None], on_rtcp: Callable[[bytes], None]) -> None:
+        """Call these from now on, in place of `on_rtp` and `on_rtcp`; nothing after `stop`."""
+        if not self._stopping:
+            self._on_rtp, self._on_rtcp = on_rtp, on_rtcp
+
     def impair(self, incoming: Carries | None, outgoing: Carries | None) -> None:
         """Impair datagrams of both directions from now on; None for none."""
         self._connection.incoming = incoming

@@ -43,7 +43,7 @@ class OutStream:
         self._timestamp = self._origin = ids.uint32()
         self._sent_at_s: float | None = None
         self._next_position: int | None = None
-        self._source: Hashable = None
+        self._source: Hashable = object()  # equal to no other one
         self._sequence_offset = 0
         self._timestamp_offset = 0
         self._floor = 0
@@ -88,8 +88,12 @@ class OutStream:
 
         Not forwarded: strays, and packets from before the change to this source.
         """
+        sequence = (packet.sequence + self._sequence_offset) & 0xFFFF
         marker = packet.marker
-        if source != self._source or self._sent_at_s is None or self._restarts(packet.sequence):
+        if sequence == (self._sequence + 1) & 0xFFFF and source == self._source and self._after_stray is None:
+            if self._fresh:  # the usual case: the next packet of the same source
+                self._fresh -= 1
+        elif source != self._source or self._sent_at_s is None or self._restarts(packet.sequence):
             gap = 0
             if self._sent_at_s is not None:
                 gap = max(1, round((now_s - self._sent_at_s) * CLOCK_HZ / FRAME_TICKS)) * FRAME_TICKS
@@ -97,13 +101,13 @@ class OutStream:
             self._source, self._floor, self._fresh = source, packet.sequence, _FRESH_PACKETS
             self._sequence_offset = self._sequence + 1 - packet.sequence
             self._timestamp_offset = self._timestamp + gap - packet.timestamp
+            sequence = (self._sequence + 1) & 0xFFFF
         elif self._after_stray is not None:
             return None
         elif self._fresh:
             self._fresh -= 1
             if sequence_distance(packet.sequence, self._floor) < 0:
                 return None
-        sequence = (packet.sequence + self._sequence_offset) & 0xFFFF
         timestamp = (packet.timestamp + self._timestamp_offset) & 0xFFFF_FFFF
         if sequence_distance(sequence, self._sequence) > 0:
             self._sequence, self._timestamp = sequence, timestamp

@@ -61,6 +61,7 @@ class RtpMember:
         self._over = False
         self._talking: InStream | None = None
         self._ended = asyncio.Event()
+        self._monotonic_s = clock.monotonic_s
         # Kept when a talker leaves: after it has joined again, the listener hears the same SSRC continue.
         self.streams: dict[int, OutStream] = {} if streams is None else streams
         self._reporter = OutStream(ids, payload_type=payload_type)
@@ -114,11 +115,12 @@ class RtpMember:
         except rtp.MalformedPacket:
             self._room.counters.malformed += 1
             return
-        now_s = self._clock.monotonic_s()
-        if self._talking is None or self._talking.ssrc != packet.ssrc:
-            self._talking = InStream(packet.ssrc)
-        self._talking.add(packet, now_s)
-        self._ended.clear()
+        talking = self._talking
+        if talking is None or talking.ssrc != packet.ssrc:
+            talking = self._talking = InStream(packet.ssrc)
+        talking.add(packet, self._monotonic_s())
+        if self._ended.is_set():
+            self._ended.clear()
         if not self.published:
             self.published = True
             self._room.notify(MemberPublished(self.uid), but=self.uid)
@@ -150,7 +152,8 @@ class RtpMember:
     def forward(self, uid: int, source: object, packet: rtp.RtpPacket) -> None:
         """Forward a packet of the member `uid` to this one. A new `source` means that its numbering starts anew."""
         if self._present:
-            data = self._stream(uid).forward(source, packet, self._clock.monotonic_s())
+            stream = self.streams.get(uid) or self._stream(uid)
+            data = stream.forward(source, packet, self._monotonic_s())
             if data is None:
                 self._room.counters.misnumbered += 1
             else:

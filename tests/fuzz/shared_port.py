@@ -55,7 +55,12 @@ def target() -> Callable[[bytes], None]:
     counts, taken = MediaCounts(), list[str]()
     with patch.object(shared_port, "CollectingSocket", _Datagrams):
         port = shared_port.SharedPort("127.0.0.1", counts, lambda port: None)
-    agent, _ = (port.add(name, lambda data, address, name=name: taken.append(name), counts) for name in (AGENT, OTHER))
+
+    def place(name: str) -> shared_port.Place:
+        return port.add(name, lambda data, address: taken.append(name), counts)
+
+    agent = place(AGENT)
+    place(OTHER)
     agent.confirm(("127.0.0.1", 10))
     agent.expect(_TRANSACTION)
     datagrams: Any = port.socket

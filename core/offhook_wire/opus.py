@@ -26,7 +26,7 @@ COMPLEXITY: Final = 1
 _SILENT_BYTES: Final = 3
 #: First bytes of packets of CELT, the only mode of Opus whose state does not change any more while nothing is heard.
 _FIRST_CELT: Final = 0x80
-#: After so many equal packets of silence, an encoder and a decoder do not change any more until there is a sound.
+#: After this many equal packets of silence, an encoder and a decoder do not change any more until there is a sound.
 _SETTLED: Final = 8
 
 

@@ -6,7 +6,7 @@ import ctypes
 import ctypes.util
 import importlib.metadata
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from offhook.interfaces import SAMPLE_BYTES, samples_per_frame
 from offhook_wire.opus_backend import MAX_PACKET_BYTES, MAX_PACKET_MS, OpusError
@@ -93,11 +93,17 @@ class LibopusBackend:
 class _Encoder:
     def __init__(self, library: LibopusBackend, rate_hz: int, bitrate_bps: int, complexity: int) -> None:
         self._library = library
-        self._samples = samples_per_frame(rate_hz)
-        self._packet = ctypes.create_string_buffer(MAX_PACKET_BYTES)
-        self._state: int | None = library.encoder_create(rate_hz, 1, _APPLICATION_AUDIO, None)
-        if not self._state:
+        # What is passed in each call is converted once, which ctypes would do each time.
+        self._state: ctypes.c_void_p | None = ctypes.c_void_p(
+            library.encoder_create(rate_hz, 1, _APPLICATION_AUDIO, None)
+        )
+        if not self._state.value:
             raise OpusError(f"libopus could not make an encoder at {rate_hz} Hz")
+        self._samples = ctypes.c_int(samples_per_frame(rate_hz))
+        self._packet: Any = ctypes.create_string_buffer(MAX_PACKET_BYTES)  # whose slices are bytes
+        self._packet_at = ctypes.byref(self._packet)
+        self._limit = ctypes.c_int32(MAX_PACKET_BYTES)
+        self._encode = library.encode
         for request, value in ((_SET_BITRATE, bitrate_bps), (_SET_COMPLEXITY, complexity)):
             error = library.encoder_ctl(self._state, request, ctypes.c_int32(value))
             if error:
@@ -105,14 +111,15 @@ class _Encoder:
                 raise OpusError(f"libopus rejected setting {request} = {value} (error {error})")
 
     def encode(self, pcm: bytes) -> bytes:
-        size = self._library.encode(self._state, pcm, self._samples, self._packet, MAX_PACKET_BYTES)
+        size = self._encode(self._state, pcm, self._samples, self._packet_at, self._limit)
         if size < 0:
             raise OpusError(f"libopus could not encode (error {size})")
-        return ctypes.string_at(self._packet, size)
+        packet: bytes = self._packet[:size]
+        return packet
 
     def close(self) -> None:
         state, self._state = self._state, None
-        if state:
+        if state is not None and state.value:
             self._library.encoder_destroy(state)
 
     def __del__(self) -> None:
@@ -122,25 +129,30 @@ class _Encoder:
 class _Decoder:
     def __init__(self, library: LibopusBackend, rate_hz: int) -> None:
         self._library = library
-        self._samples = samples_per_frame(rate_hz)
-        self._limit = rate_hz * MAX_PACKET_MS // 1000
-        self._pcm = ctypes.create_string_buffer(self._limit * SAMPLE_BYTES)
-        self._state: int | None = library.decoder_create(rate_hz, 1, None)
-        if not self._state:
+        self._state: ctypes.c_void_p | None = ctypes.c_void_p(library.decoder_create(rate_hz, 1, None))
+        if not self._state.value:
             raise OpusError(f"libopus could not make a decoder at {rate_hz} Hz")
+        self._samples = ctypes.c_int(samples_per_frame(rate_hz))
+        limit = rate_hz * MAX_PACKET_MS // 1000
+        self._limit = ctypes.c_int(limit)
+        self._pcm: Any = ctypes.create_string_buffer(limit * SAMPLE_BYTES)
+        self._pcm_at = ctypes.byref(self._pcm)
+        self._no_repair = ctypes.c_int(0)
+        self._decode = library.decode
 
     def decode(self, payload: bytes | None) -> bytes:
         if payload is None:
-            samples = self._library.decode(self._state, None, 0, self._pcm, self._samples, 0)
+            samples = self._decode(self._state, None, 0, self._pcm_at, self._samples, self._no_repair)
         else:
-            samples = self._library.decode(self._state, payload, len(payload), self._pcm, self._limit, 0)
+            samples = self._decode(self._state, payload, len(payload), self._pcm_at, self._limit, self._no_repair)
         if samples < 0:
             raise OpusError(f"libopus could not decode (error {samples})")
-        return ctypes.string_at(self._pcm, samples * SAMPLE_BYTES)
+        pcm: bytes = self._pcm[: samples * SAMPLE_BYTES]
+        return pcm
 
     def close(self) -> None:
         state, self._state = self._state, None
-        if state:
+        if state is not None and state.value:
             self._library.decoder_destroy(state)
 
     def __del__(self) -> None:

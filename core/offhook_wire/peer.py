@@ -180,6 +180,11 @@ class Peer:
         for data in early:
             self._media(data)
 
+    def pass_to(self, on_rtp: Callable[[bytes], None], on_rtcp: Callable[[bytes], None]) -> None:
+        """Call these from now on, in place of `on_rtp` and `on_rtcp`; nothing after `stop`."""
+        if not self._stopping:
+            self._on_rtp, self._on_rtcp = on_rtp, on_rtcp
+
     def impair(self, incoming: Carries | None, outgoing: Carries | None) -> None:
         """Impair datagrams of both directions from now on; None for none."""
         self._connection.incoming = incoming
@@ -187,13 +192,25 @@ class Peer:
 
     def send_rtp(self, data: bytes) -> None:
         """Send an RTP packet now; do nothing before `connect` and after the end. Never raises."""
-        if self._ciphers is not None:
-            self._send(self._ciphers.protect_rtp, data)
+        ciphers = self._ciphers
+        if ciphers is not None:
+            protect = ciphers.protect_rtp  # called as it is, not as a method
+            try:
+                protected = protect(data)
+            except private.SRTP_ERRORS:
+                self.counts.packets_unsent += 1
+            else:
+                self._connection.send_now(protected)
 
     def send_rtcp(self, data: bytes) -> None:
         """Send a compound RTCP packet now; do nothing before `connect` and after the end. Never raises."""
         if self._ciphers is not None:
-            self._send(self._ciphers.protect_rtcp, data)
+            try:
+                protected = self._ciphers.protect_rtcp(data)
+            except private.SRTP_ERRORS:
+                self.counts.packets_unsent += 1
+            else:
+                self._connection.send_now(protected)
 
     async def stop(self) -> None:
         """Notify the other side over DTLS and close the sockets. Idempotent; no callback is called from now on."""
@@ -214,22 +231,15 @@ class Peer:
         # The owner of a peer is the owner of these, and would be kept until Python looks for circles.
         self._on_rtp = self._on_rtcp = self._on_down = _ignore
 
-    def _send(self, protect: Callable[[bytes], bytes], data: bytes) -> None:
-        try:
-            protected = protect(data)
-        except private.SRTP_ERRORS:
-            self.counts.packets_unsent += 1
-        else:
-            self._connection.send_now(protected)
-
     def _media(self, data: bytes) -> None:
         ciphers = self._ciphers
         if ciphers is None:
             self._keep_early(data)
             return
         control = is_rtcp(data)
+        unprotect = ciphers.unprotect_rtcp if control else ciphers.unprotect_rtp  # called as it is, not as a method
         try:
-            clear = ciphers.unprotect_rtcp(data) if control else ciphers.unprotect_rtp(data)
+            clear = unprotect(data)
         except private.SRTP_ERRORS:
             self.counts.srtp_errors += 1
             return
@@ -237,10 +247,8 @@ class Peer:
         if ssrc != self._latest_ssrc:
             self._note_ssrc(ssrc)
         self._heard += 1
-        if control:
-            self._on_rtcp(clear)
-        else:
-            self._on_rtp(clear)
+        take = self._on_rtcp if control else self._on_rtp
+        take(clear)
 
     def _keep_early(self, data: bytes) -> None:
         if self._stopping:

@@ -16,6 +16,7 @@ FRAME_TICKS: Final = samples_per_frame(CLOCK_HZ)
 OPUS_PAYLOAD_TYPE: Final = 111
 
 _HEADER: Final = struct.Struct("!BBHLL")
+_HEADER_BYTES: Final = _HEADER.size
 _VERSION: Final = 2
 
 
@@ -51,12 +52,14 @@ def parse(data: bytes) -> RtpPacket:
         MalformedPacket: wrong version, or a length inside that does not match the bytes.
     """
     size = len(data)
-    if size < _HEADER.size:
+    if size < _HEADER_BYTES:
         raise MalformedPacket(f"{size} bytes are too few for an RTP header")
     first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    if first == _VERSION << 6:  # the usual case: neither CSRCs nor extension nor padding
+        return RtpPacket(second & 0x7F, second >= 0x80, sequence, timestamp, ssrc, data[_HEADER_BYTES:])
     if first >> 6 != _VERSION:
         raise MalformedPacket(f"the RTP version must be 2, got {first >> 6}")
-    start, end = _HEADER.size + 4 * (first & 0x0F), size
+    start, end = _HEADER_BYTES + 4 * (first & 0x0F), size
     if first & 0x10:
         if start + 4 > size:
             raise MalformedPacket("the RTP header extension is truncated")

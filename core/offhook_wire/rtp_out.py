@@ -43,7 +43,7 @@ class OutStream:
         self._timestamp = self._origin = ids.uint32()
         self._sent_at_s: float | None = None
         self._next_position: int | None = None
-        self._source: Hashable = None
+        self._source: Hashable = object()  # equal to no other one
         self._sequence_offset = 0
         self._timestamp_offset = 0
         self._floor = 0
@@ -72,9 +72,12 @@ class OutStream:
         """
         marker = position != self._next_position
         self._next_position = position + ticks
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        self._timestamp = (self._origin + position) & 0xFFFF_FFFF
-        return self._emit(self._sequence, self._timestamp, marker, payload, now_s)
+        sequence = self._sequence = (self._sequence + 1) & 0xFFFF
+        timestamp = self._timestamp = (self._origin + position) & 0xFFFF_FFFF
+        self._sent_at_s = now_s
+        self.packets += 1
+        self.octets += len(payload)
+        return header(self.payload_type, marker, sequence, timestamp, self.ssrc) + payload
 
     def forward(self, source: Hashable, packet: RtpPacket, now_s: float) -> bytes | None:
         """Return another sender's packet under our numbers; None for one that must not be forwarded.
@@ -85,8 +88,12 @@ class OutStream:
 
         Not forwarded: strays, and packets from before the change to this source.
         """
+        sequence = (packet.sequence + self._sequence_offset) & 0xFFFF
         marker = packet.marker
-        if source != self._source or self._sent_at_s is None or self._restarts(packet.sequence):
+        if sequence == (self._sequence + 1) & 0xFFFF and source == self._source and self._after_stray is None:
+            if self._fresh:  # the usual case: the next packet of the same source
+                self._fresh -= 1
+        elif source != self._source or self._sent_at_s is None or self._restarts(packet.sequence):
             gap = 0
             if self._sent_at_s is not None:
                 gap = max(1, round((now_s - self._sent_at_s) * CLOCK_HZ / FRAME_TICKS)) * FRAME_TICKS
@@ -94,17 +101,21 @@ class OutStream:
             self._source, self._floor, self._fresh = source, packet.sequence, _FRESH_PACKETS
             self._sequence_offset = self._sequence + 1 - packet.sequence
             self._timestamp_offset = self._timestamp + gap - packet.timestamp
+            sequence = (self._sequence + 1) & 0xFFFF
         elif self._after_stray is not None:
             return None
         elif self._fresh:
             self._fresh -= 1
             if sequence_distance(packet.sequence, self._floor) < 0:
                 return None
-        sequence = (packet.sequence + self._sequence_offset) & 0xFFFF
         timestamp = (packet.timestamp + self._timestamp_offset) & 0xFFFF_FFFF
         if sequence_distance(sequence, self._sequence) > 0:
             self._sequence, self._timestamp = sequence, timestamp
-        return self._emit(sequence, timestamp, marker, packet.payload, now_s)
+        payload = packet.payload
+        self._sent_at_s = now_s
+        self.packets += 1
+        self.octets += len(payload)
+        return header(self.payload_type, marker, sequence, timestamp, self.ssrc) + payload
 
     def report(self, now_s: float, wall_s: float, blocks: Sequence[ReportBlock] = ()) -> bytes:
         """Return a compound report: SR once a packet was sent, RR before that, and the CNAME."""
@@ -131,9 +142,3 @@ class OutStream:
             return True
         self._after_stray = (sequence + 1) & 0xFFFF
         return False
-
-    def _emit(self, sequence: int, timestamp: int, marker: bool, payload: bytes, now_s: float) -> bytes:
-        self._sent_at_s = now_s
-        self.packets += 1
-        self.octets += len(payload)
-        return header(self.payload_type, marker, sequence, timestamp, self.ssrc) + payload

@@ -12,8 +12,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from offhook_wire import stun_header as stun
+from offhook_wire.collecting_socket import CollectingSocket
 from offhook_wire.diversion import Diversion
-from offhook_wire.udp_socket import UdpSocket
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,14 +112,14 @@ class SharedPort:
         #: Those of whom something waits; whose turn is next is first.
         self._queue: deque[Place] = deque()
         self._turn_number = 0
-        self._socket = UdpSocket(address, self._turn)
+        self._socket = CollectingSocket(address, self._turn)
         self.address: tuple[str, int] = self._socket.address
         #: With more, a loop that is blocked would lose packets.
         self._most: int = max(1, int(self._socket.holds / (_BLOCKED_S * _PACKETS_PER_S)))
         self.send = self._socket.send
 
     @property
-    def socket(self) -> UdpSocket:
+    def socket(self) -> CollectingSocket:
         """Its socket."""
         return self._socket
 

@@ -155,6 +155,7 @@ class Connection:
         for call in waiting or ():
             if not self._over:
                 call()
+        self.peer.pass_to(self._handler.on_rtp, self._handler.on_rtcp)
 
     async def renew(self, grant: Grant) -> None:
         """Send the relay the token of `grant`. An answer after the time limit still counts.

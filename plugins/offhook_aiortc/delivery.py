@@ -43,14 +43,16 @@ class Delivery:
         self._sent_at_s = 0.0
         self._lost_at_s = 0.0
 
-    def sent(self, sequence: int, now_s: float) -> None:
-        """Note a packet that was sent."""
+    def sent(self, sequence: int, now_s: float) -> bool:
+        """Note a packet that was sent; returns whether `changed` must be asked now."""
         if self._good_at_s is None or now_s - self._sent_at_s > _PAUSE_S:
             # A loss before a pause says nothing about the packets after it.
             self._uncovered.clear()
             self._good_at_s = self._report_at_s = min(now_s, self._lost_at_s) if self.lost else now_s
         self._sent_at_s = now_s
-        self._uncovered.append((sequence, now_s))
+        uncovered = self._uncovered
+        uncovered.append((sequence, now_s))
+        return self.lost or now_s - uncovered[0][1] >= self._lost_s
 
     def reported(self, block: ReportBlock | None, now_s: float) -> None:
         """Take a report of the relay, with or without a block about our stream."""

@@ -23,7 +23,7 @@ from offhook.interfaces import (
     LegFailed,
     LegReconnected,
 )
-from offhook.media import Pacer, SendBatch
+from offhook.media import Pacer
 from offhook_aiortc.delivery import Delivery
 from offhook_aiortc.members import Members
 from offhook_aiortc.receiver import Receiver
@@ -98,12 +98,12 @@ class AiortcLeg(Leg):
         self._gate = HandlerGate(handler)
         self._entrance = entrance
         self._clock = clock
+        self._monotonic_s = clock.monotonic_s
         self._drop = drop
         self._over = over
         self._loop = asyncio.get_running_loop()
         self._encoder = OpusEncoder(rate_hz, bitrate_bps, complexity)
         self._out = OutStream(ids)
-        self._batch = SendBatch.of_loop(self._loop)
         self._receiver = Receiver(
             self._gate.audio, rate_hz=rate_hz, loop=self._loop, counts=entrance.counts, wait_ms=wait_ms
         )
@@ -138,9 +138,7 @@ class AiortcLeg(Leg):
         self._loop.call_soon(self._gate.open)
 
     def send(self, frame: AudioFrame) -> None:
-        """See `Leg.send`: encodes in this call, and sends in it or with others that are due now (see `SendBatch`).
-
-        Without a connection it drops and counts the frame.
+        """See `Leg.send`: encodes and sends in this call. Without a connection it drops and counts the frame.
 
         Raises:
             ValueError: another rate, or more than 20 ms.
@@ -149,25 +147,20 @@ class AiortcLeg(Leg):
             raise ValueError(f"AiortcLeg.send needs frames at {self.rate_hz} Hz, got {frame!r}")
         if self._closed:
             return
-        if self._connection is None:
+        connection, out = self._connection, self._out
+        if connection is None:
             self._counts["frames_dropped"] += 1
             return
         payload = self._encoder.encode(frame.pcm)
-        position = frame.position * rtp.CLOCK_HZ // self.rate_hz
-        number, now_s = self._out.packets, self._clock.monotonic_s()
-        data = self._out.packet(payload, position, now_s)
-        self._delivery.sent(self._out.sequence, now_s)
-        if not self._disconnected:
+        now_s = self._monotonic_s()
+        data = out.packet(payload, frame.position * rtp.CLOCK_HZ // self.rate_hz, now_s)
+        if self._delivery.sent(out.sequence, now_s) and not self._disconnected:
             self._judge_delivery(now_s)
         self._counts["frames_sent"] += 1
-        if self._drop is not None and self._drop(number):
+        if self._drop is not None and self._drop(out.packets - 1):
             self._counts["packets_dropped"] += 1
         else:
-            self._batch.send(self._send_now, data)
-
-    def _send_now(self, data: bytes) -> None:
-        if self._connection is not None:
-            self._connection.peer.send_rtp(data)
+            connection.peer.send_rtp(data)
 
     def counters(self) -> dict[str, int]:
         """See `Leg.counters`."""
@@ -279,7 +272,7 @@ class AiortcLeg(Leg):
         except rtp.MalformedPacket:
             self._counts["packets_malformed"] += 1
             return
-        self._receiver.add(packet, self._clock.monotonic_s())
+        self._receiver.add(packet, self._monotonic_s())
 
     def on_rtcp(self, data: bytes) -> None:
         """Take an RTCP packet in the clear."""

@@ -21,7 +21,7 @@ from offhook_aiortc.leg import AiortcLeg
 from offhook_aiortc.relay_client import base_url, read_refusal
 from offhook_wire.impairment import Impairment
 from offhook_wire.media_counts import MediaCounts
-from offhook_wire.opus import default_backend
+from offhook_wire.opus import COMPLEXITY, default_backend
 from offhook_wire.opus_backend import OpusError
 from offhook_wire.peer import Certificate, PeerFailed, make_certificate
 from offhook_wire.relay_protocol import HEALTH_PATH, JOIN_TIMEOUT_S, PROTOCOL, Health
@@ -45,7 +45,8 @@ class AiortcTransport(Transport):
     Args:
         rate_hz: rate of the legs' audio and of the codec: 8, 12, 16, 24 or 48 kHz.
         bitrate_bps: Opus's target.
-        complexity: Opus's effort, 0 to 10; it determines most of a call's CPU time.
+        complexity: Opus's effort, 0 to 10; it determines most of a call's CPU time. At 48 kHz, 5 has 3 dB less
+            noise than the default, at 1.5 times the cost; at 16 kHz there is no difference.
         wait_ms: how long to wait for a missing packet; loopback does not reorder.
         silence_s: a leg is disconnected after this time without anything arriving; the relay reports each second.
         lost_s: a leg's audio is lost after this time without any of it arriving at the relay.
@@ -65,7 +66,7 @@ class AiortcTransport(Transport):
         *,
         rate_hz: int = 16_000,
         bitrate_bps: int = 32_000,
-        complexity: int = 5,
+        complexity: int = COMPLEXITY,
         wait_ms: float = 5,
         silence_s: float = 2.5,
         lost_s: float = 3.0,

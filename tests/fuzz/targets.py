@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import soundfile
+from tests.fuzz import shared_port
 from tests.wire.test_jitter import FakeLoop
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
@@ -537,6 +538,7 @@ def targets() -> dict[str, Target]:
         "rtp": Target(_rtp_packets(), _rtp),
         "rtcp": Target(_reports(), _rtcp),
         "stun": Target(_checks(), _stun()),
+        "shared_port": Target(shared_port.samples(), shared_port.target()),
         "reception": Target(list(_talk()), _reception),
         "token": Target([token().encode()], _token, unwrap=_unwrap_token, wrap=_wrap_token),
         "wav": Target(list(_waves()), _wav()),

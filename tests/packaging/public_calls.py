@@ -177,7 +177,6 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "ResponseTimes.": _MADE,
     "Samples.": "inside AudioFrame, play() and PushSource, which check what they pass to it",
     "ScriptedService.ring": "the carrier calls it",
-    "SendBatch.": "legs and members of rooms call it for each frame, with what they have made",
     "Secret.": "it raises TypeError: the errors of offhook are built upon its module",
     "SendblueFarEnd.app": "ASGI",
     "SpeechStarted.": _MADE,

@@ -45,7 +45,6 @@ ALLOWED = {
     "offhook.plugin.part_checks._methods_mismatch": "a class is checked once for all phones; 256 at most",
     "offhook.plugin.quarantine._guarded": "the TLS hook is the process's, and plugins may be loaded in several threads",
     "offhook.media.pace_timer._of_loops": "a loop has one set of timers, whoever paces on it; it goes with them",
-    "offhook.media.send_batch._of_loops": "likewise",
     "offhook.cli.records.command.records": "typer's description of commands; filled while the module is imported",
     "offhook_mockserver.commands.fault.fault": "likewise",
     "offhook_mockserver.commands.mock.mock": "likewise",

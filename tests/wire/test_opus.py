@@ -15,7 +15,7 @@ from offhook.interfaces.frame import OPUS_RATES_HZ, level_dbfs, samples_of
 from offhook_wire import opus_libopus
 from offhook_wire.opus import OpusDecoder, OpusEncoder, default_backend
 from offhook_wire.opus_av import AvBackend
-from offhook_wire.opus_backend import OpusBackend, OpusError
+from offhook_wire.opus_backend import DecoderState, EncoderState, OpusBackend, OpusError
 
 
 def the_wheels_libopus() -> OpusBackend:
@@ -143,6 +143,95 @@ def test_a_short_frame_is_filled_up_and_a_long_one_rejected(backend: OpusBackend
         for pcm in (bytes(642), bytes(639)):
             with pytest.raises(ValueError, match="at most 20 ms"):
                 encoder.encode(pcm)
+
+
+class Counting:
+    """A backend that counts the calls to its codecs."""
+
+    def __init__(self, backend: OpusBackend) -> None:
+        self._backend = backend
+        self.name = backend.name
+        self.encoded = 0
+        self.decoded = 0
+
+    def encoder(self, rate_hz: int, bitrate_bps: int, complexity: int) -> EncoderState:
+        state = self._backend.encoder(rate_hz, bitrate_bps, complexity)
+        encode = state.encode
+
+        def counted(pcm: bytes) -> bytes:
+            self.encoded += 1
+            return encode(pcm)
+
+        state.encode = counted  # type: ignore[method-assign]
+        return state
+
+    def decoder(self, rate_hz: int) -> DecoderState:
+        state = self._backend.decoder(rate_hz)
+        decode = state.decode
+
+        def counted(payload: bytes | None) -> bytes:
+            self.decoded += 1
+            return decode(payload)
+
+        state.decode = counted  # type: ignore[method-assign]
+        return state
+
+
+def with_a_pause(rate_hz: int) -> list[bytes]:
+    """Two seconds of tones with two seconds of digital silence between them."""
+    silence = bytes(rate_hz // 50 * 2)
+    sound = [tone(index, rate_hz, 300 + 11 * index) for index in range(50)]
+    return [*sound, *[silence] * 100, *sound]
+
+
+@each_rate
+@each_backend
+def test_silence_is_neither_encoded_nor_decoded_for_long_and_what_follows_is_as_good(
+    backend: OpusBackend, rate_hz: int
+) -> None:
+    frames, counting = with_a_pause(rate_hz), Counting(backend)
+    with OpusEncoder(rate_hz, backend=counting) as encoder, OpusDecoder(rate_hz, backend=counting) as decoder:
+        packets = [encoder.encode(pcm) for pcm in frames]
+        heard = [decoder.decode(packet) for packet in packets]
+    assert counting.encoded < 150
+    assert counting.decoded < 150
+    plain = backend.decoder(rate_hz)  # which decodes everything
+    assert heard == [plain.decode(packet) for packet in packets]
+    plain.close()
+    assert {len(packet) for packet in packets[120:150]} == {3}
+    assert not any(b"".join(heard[120:150]))
+    assert level_dbfs(b"".join(heard[160:])) == pytest.approx(level_dbfs(b"".join(heard[10:50])), abs=0.5)
+
+
+@each_backend
+def test_concealment_and_sound_end_the_silence_that_is_not_decoded(backend: OpusBackend) -> None:
+    counting, silence = Counting(backend), bytes(640)
+    with OpusEncoder(16_000, backend=backend) as encoder, OpusDecoder(16_000, backend=counting) as decoder:
+        still = [encoder.encode(silence) for _ in range(20)][-1]
+        for _ in range(20):
+            decoder.decode(still)
+        settled = counting.decoded
+        decoder.decode(still)
+        assert counting.decoded == settled
+        decoder.conceal()
+        decoder.decode(still)
+        assert counting.decoded == settled + 2
+        for _ in range(20):
+            decoder.decode(still)
+        settled = counting.decoded
+        decoder.decode(encoder.encode(tone(0, 16_000)))
+        decoder.decode(still)
+        assert counting.decoded == settled + 2
+
+
+@each_backend
+def test_silence_of_a_speech_codec_is_decoded(backend: OpusBackend) -> None:
+    """SILK, which Opus uses for few bits a second, has a state that goes on in silence."""
+    counting = Counting(backend)
+    with OpusDecoder(16_000, backend=counting) as decoder:
+        for _ in range(30):
+            decoder.decode(b"\x08")
+    assert counting.decoded == 30
 
 
 @each_backend

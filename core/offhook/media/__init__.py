@@ -7,7 +7,6 @@ from offhook.media.mixing import LEAST_DB, MOST_DB, gain_of
 from offhook.media.pacer import Pacer
 from offhook.media.play_handle import PlayHandle, PlayMode, PlayoutEnd
 from offhook.media.push_source import PushSource
-from offhook.media.send_batch import SendBatch
 from offhook.media.speech import SpeechChange, SpeechDetector, SpeechStarted, SpeechStopped
 from offhook.media.wav_writer import WavWriter
 
@@ -20,7 +19,6 @@ __all__ = [
     "PlayMode",
     "PlayoutEnd",
     "PushSource",
-    "SendBatch",
     "SpeechChange",
     "SpeechDetector",
     "SpeechStarted",

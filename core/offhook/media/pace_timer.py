@@ -14,8 +14,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from weakref import WeakValueDictionary
 
-from offhook.media.send_batch import SendBatch
-
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
@@ -63,14 +61,11 @@ class PaceTimer:
 
     Args:
         loop: the event loop.
-        batch: takes what several pacers send in one turn; None on a virtual loop.
         anchor_s: when frame 0 is due, by the loop's clock.
         ptime_s: length of a frame, in seconds.
     """
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, batch: SendBatch | None, anchor_s: float, ptime_s: float
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, anchor_s: float, ptime_s: float) -> None:
         self.ptime_s = ptime_s
         self.anchor_s = anchor_s
         #: In the order in which they were started; a dictionary, so that removing one takes no time.
@@ -78,7 +73,6 @@ class PaceTimer:
         #: `runs` as they are walked through, since they may change meanwhile; None if they have changed since.
         self._walked: tuple[Run, ...] | None = ()
         self._loop = loop
-        self._batch = batch
         #: A virtual loop can use one timer for all frames.
         self._again: Callable[[asyncio.Handle | None, float], bool] | None = getattr(loop, "call_again", None)
         #: The first frame that is not ticked for all pacers, and when it is due. It wakes then, or at the next turn if
@@ -152,12 +146,8 @@ class PaceTimer:
             number = self._following
             following = self._following = number + 1
             due_at = self._due_at = self.anchor_s + following * self.ptime_s
-            again, runs, batch = self._again, self._runs(), self._batch
-            if batch is not None and len(runs) > 1:
-                batch.open()
-            else:
-                batch = None
-            for run in runs:
+            again = self._again
+            for run in self._runs():
                 if run.following == number:
                     run.following = following
                     tick = run.tick  # called as it is, not as a method
@@ -166,8 +156,6 @@ class PaceTimer:
                     except BaseException:
                         self._give_up(run, timer)
                         raise
-            if batch is not None:
-                batch.close()
             if self._timer is timer and (again is None or not again(timer, due_at)):
                 self._timer = self._loop.call_at(due_at, self._wake)
         else:
@@ -207,8 +195,6 @@ class PaceTimer:
 
     def _give_up(self, run: Run, timer: asyncio.Handle | None) -> None:
         """A tick raised: its pacer stops, and the others go on."""
-        if self._batch is not None:
-            self._batch.close()
         self.remove(run)
         self._go_on(self.last_due(self._loop.time())[0], timer)
 
@@ -219,7 +205,6 @@ class PaceTimers:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop  # kept, so that no other loop gets its id while this is known by it
         self._virtual = hasattr(loop, "call_again")
-        self._batch = None if self._virtual else SendBatch.of_loop(loop)
         self._timers: list[PaceTimer] = []
 
     @classmethod
@@ -241,7 +226,7 @@ class PaceTimers:
                 if since_s <= least_s:
                     found, least_s = (timer, number), since_s
         if found is None:
-            found = PaceTimer(self._loop, self._batch, now_s - self._since_wake_up(ptime_s, now_s), ptime_s), 0
+            found = PaceTimer(self._loop, now_s - self._since_wake_up(ptime_s, now_s), ptime_s), 0
             self._timers.append(found[0])
         return found[0], found[0].add(run, found[1], now_s)
 

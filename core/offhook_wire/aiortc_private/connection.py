@@ -45,6 +45,8 @@ class LoopbackConnection(Connection):
         incoming: impairs incoming datagrams.
         outgoing: impairs outgoing datagrams.
         ufrag: its name; None for a short random one.
+        bind: makes its protocol at a socket of its own, and names that socket's host and number; None for sockets of
+            asyncio, which it also gets if that raises `NotImplementedError`.
         share: makes its protocol at a port that it shares, and names that port's host and number; None for sockets of
             its own, which it also gets if that raises `NotImplementedError`.
 
@@ -61,6 +63,7 @@ class LoopbackConnection(Connection):
         incoming: Carries | None = None,
         outgoing: Carries | None = None,
         ufrag: str | None = None,
+        bind: Callable[[LoopbackConnection, str], tuple[MediaFirstProtocol, tuple[str, int]]] | None = None,
         share: Callable[[LoopbackConnection], tuple[MediaFirstProtocol, tuple[str, int]]] | None = None,
     ) -> None:
         super().__init__(ice_controlling=controlling, local_username=ufrag)
@@ -69,9 +72,11 @@ class LoopbackConnection(Connection):
         self.incoming = incoming
         self.outgoing = outgoing
         self.on_media: Callable[[bytes], None] = on_media
+        self._bind = bind
         self._share = share
         self._sending_on: CandidatePair | None = None
-        self._send: Callable[[bytes, tuple[str, int]], None]
+        self._put: Callable[[bytes, tuple[str, int]], None]
+        self._put_now: Callable[[bytes, tuple[str, int]], None]
         self._remote: tuple[str, int]
 
     async def get_component_candidates(self, component: int, addresses: list[str], timeout: int = 5) -> list[Candidate]:
@@ -80,16 +85,23 @@ class LoopbackConnection(Connection):
             with contextlib.suppress(NotImplementedError):
                 protocol, at = self._share(self)
                 return [self._candidate(protocol, 0, *at)]
-        loop = asyncio.get_running_loop()
         candidates: list[Candidate] = []
         for address in LOOPBACK_ADDRESSES:
             with contextlib.suppress(OSError):
-                _, own = await loop.create_datagram_endpoint(lambda: OwnProtocol(self), local_addr=(address, 0))
-                host, port = own.transport.get_extra_info("sockname")[:2]
-                candidates.append(self._candidate(own, len(candidates), host, port))
+                protocol, at = await self._open_socket(address)
+                candidates.append(self._candidate(protocol, len(candidates), *at))
         if not candidates:
             raise ConnectionError("no UDP socket can be bound to 127.0.0.1 or ::1")
         return candidates
+
+    async def _open_socket(self, address: str) -> tuple[MediaFirstProtocol, tuple[str, int]]:
+        if self._bind is not None:
+            with contextlib.suppress(NotImplementedError):
+                return self._bind(self, address)
+        loop = asyncio.get_running_loop()
+        _, own = await loop.create_datagram_endpoint(lambda: OwnProtocol(self), local_addr=(address, 0))
+        host, port = own.transport.get_extra_info("sockname")[:2]
+        return own, (host, port)
 
     async def gather_candidates(self) -> None:
         """Gather as aioice does, but do not ask the system for addresses, of which none is used."""
@@ -150,8 +162,10 @@ class LoopbackConnection(Connection):
         if pair is not None:
             if pair is not self._sending_on:  # aioice makes the address anew each time
                 self._sending_on, self._remote = pair, pair.remote_addr
-                self._send = cast("MediaFirstProtocol", pair.protocol).put
-            self._send(data, self._remote)
+                protocol = cast("MediaFirstProtocol", pair.protocol)
+                self._put, self._put_now = protocol.put, protocol.put_now
+            put = self._put_now if self.outgoing is None else self._put  # called as it is, not as a method
+            put(data, self._remote)
 
     def note_check(self, address: tuple[str, int]) -> None:
         """Count a STUN message from `address`, if media is sent there."""

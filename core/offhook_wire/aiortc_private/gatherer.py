@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from aiortc import RTCIceGatherer
 
 from offhook_wire.aiortc_private.connection import LoopbackConnection
+from offhook_wire.aiortc_private.own_socket import SocketProtocol
 from offhook_wire.aiortc_private.shared import SharedProtocol
 
 if TYPE_CHECKING:
@@ -41,10 +42,16 @@ class LoopbackGatherer(RTCIceGatherer):
             incoming=incoming,
             outgoing=outgoing,
             ufrag=None if ports is None else ports.new_ufrag(),
+            bind=_bind,
             share=None if ports is None else functools.partial(_share, ports),
         )
         # Set before an RTCIceTransport is made from this gatherer: the transport copies the connection's methods.
         self._connection = self.connection
+
+
+def _bind(connection: LoopbackConnection, address: str) -> tuple[SocketProtocol, tuple[str, int]]:
+    protocol = SocketProtocol(connection, address)
+    return protocol, protocol.socket.address
 
 
 def _share(ports: SharedPorts, connection: LoopbackConnection) -> tuple[SharedProtocol, tuple[str, int]]:

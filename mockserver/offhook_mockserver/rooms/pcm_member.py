@@ -197,6 +197,9 @@ class PcmMember:
 
         A short gap is filled with silence, so that frames with gaps between them do not become one packet each.
         """
+        if not self._pending and len(frame.pcm) == self._frame_bytes:  # the usual case
+            self._send_packet(frame.pcm, frame.position)
+            return
         if self._pending:
             until_frame = (frame.position - self._pending_at) * SAMPLE_BYTES
             if until_frame < self._frame_bytes:

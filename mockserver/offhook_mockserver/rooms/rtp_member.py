@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import LeaveReason, LegClosed, MemberPublished, MemberUnpublished
-from offhook.media import Pacer, SendBatch
+from offhook.media import Pacer
 from offhook_wire import rtcp, rtp
 from offhook_wire.rtp_in import InStream
 from offhook_wire.rtp_out import OutStream
@@ -61,7 +61,7 @@ class RtpMember:
         self._over = False
         self._talking: InStream | None = None
         self._ended = asyncio.Event()
-        self._batch = SendBatch.of_loop(asyncio.get_running_loop())
+        self._monotonic_s = clock.monotonic_s
         # Kept when a talker leaves: after it has joined again, the listener hears the same SSRC continue.
         self.streams: dict[int, OutStream] = {} if streams is None else streams
         self._reporter = OutStream(ids, payload_type=payload_type)
@@ -115,11 +115,12 @@ class RtpMember:
         except rtp.MalformedPacket:
             self._room.counters.malformed += 1
             return
-        now_s = self._clock.monotonic_s()
-        if self._talking is None or self._talking.ssrc != packet.ssrc:
-            self._talking = InStream(packet.ssrc)
-        self._talking.add(packet, now_s)
-        self._ended.clear()
+        talking = self._talking
+        if talking is None or talking.ssrc != packet.ssrc:
+            talking = self._talking = InStream(packet.ssrc)
+        talking.add(packet, self._monotonic_s())
+        if self._ended.is_set():
+            self._ended.clear()
         if not self.published:
             self.published = True
             self._room.notify(MemberPublished(self.uid), but=self.uid)
@@ -151,17 +152,18 @@ class RtpMember:
     def forward(self, uid: int, source: object, packet: rtp.RtpPacket) -> None:
         """Forward a packet of the member `uid` to this one. A new `source` means that its numbering starts anew."""
         if self._present:
-            data = self._stream(uid).forward(source, packet, self._clock.monotonic_s())
+            stream = self.streams.get(uid) or self._stream(uid)
+            data = stream.forward(source, packet, self._monotonic_s())
             if data is None:
                 self._room.counters.misnumbered += 1
             else:
-                self._batch.send(self._sender.send_rtp, data)
+                self._sender.send_rtp(data)
 
     def talker_left(self, uid: int) -> None:
         """Send BYE for the stream of a member that has left."""
         stream = self.streams.get(uid)
         if self._present and stream is not None and stream.started:
-            self._batch.send(self._sender.send_rtcp, stream.bye())
+            self._sender.send_rtcp(stream.bye())
 
     def put_out(self, reason: str | None) -> None:
         """The room has removed this member; `reason` is None if the member left by itself."""

@@ -91,8 +91,8 @@ class WebRtcClient:
         self.peer: Peer = Peer(
             controlling=False,
             certificate=certificate,
-            on_rtp=self._on_rtp,
-            on_rtcp=self._on_rtcp,
+            on_rtp=_ignore,
+            on_rtcp=_ignore,
             on_down=self._on_down,
             counts=room.counters,
             incoming=incoming,
@@ -103,6 +103,7 @@ class WebRtcClient:
         self._path = ClientPath(self.kick, self._path_changed)
         uid = wanted.uid or room.free_uid()
         self.member: RtpMember = RtpMember(room, uid, self.peer, self, clock=clock, ids=ids, streams=streams)
+        self.peer.pass_to(self.member.on_rtp, self.member.on_rtcp)
         self._room = room
         self._ssrc = wanted.ssrc
         self._token = TokenLife(room.clock, self._token_expires, self._expired)
@@ -269,11 +270,9 @@ class WebRtcClient:
             _log.info("uid %d was dropped: nothing arrives from it any more", self.member.uid)
             self._end(LeaveReason.DROPPED)
 
-    def _on_rtp(self, data: bytes) -> None:
-        self.member.on_rtp(data)
-
-    def _on_rtcp(self, data: bytes) -> None:
-        self.member.on_rtcp(data)
-
     def _on_down(self, reason: str) -> None:
         self._end(LeaveReason.DROPPED)
+
+
+def _ignore(data: bytes) -> None:
+    """Take what arrives before there is a member for it."""

@@ -10,7 +10,6 @@ import ipaddress
 from typing import TYPE_CHECKING, Final
 
 from aiortc import (
-    RTCCertificate,
     RTCDtlsFingerprint,
     RTCDtlsParameters,
     RTCDtlsTransport,
@@ -41,7 +40,7 @@ _HASH: Final = "sha-256"
 #: Type preference of host candidates (RFC 8445, section 5.1.2.1), shifted into place.
 _HOST_PRIORITY: Final = 126 << 24
 
-Certificate = RTCCertificate
+Certificate = private.SharedCertificate
 
 
 def make_ports() -> SharedPorts:
@@ -51,7 +50,7 @@ def make_ports() -> SharedPorts:
 
 def make_certificate() -> Certificate:
     """A fresh self-signed certificate; one serves any number of peers."""
-    return RTCCertificate.generateCertificate()
+    return Certificate.generateCertificate()
 
 
 class PeerFailed(Exception):

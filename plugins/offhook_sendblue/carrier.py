@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import httpx
 
     from offhook.interfaces import DialRequest, Grant
+    from offhook_sendblue.exchange import Client
     from offhook_sendblue.lines import Line
 
 _log: Final = logging.getLogger("offhook.sendblue")
@@ -115,7 +116,7 @@ class SendblueCarrier(Carrier):
         if from_number == AUTO:
             self._choice = LineChoice(self.lines, self._clock)
         self._http = http
-        self._client: httpx.AsyncClient | None = None
+        self._client: Client | None = None
         if relay_url:
             self.endpoint = baseurl.checked(relay_url, f"the relay URL ({RELAY_URL_VARIABLE})")
         else:
@@ -208,7 +209,7 @@ class SendblueCarrier(Carrier):
                 _log.warning("the states of the lines are not known: %s", error.message)
         return lines_of(found, known)
 
-    async def _get(self, client: httpx.AsyncClient, path: str, keys: Mapping[str, Secret]) -> HttpAnswer | NoAnswer:
+    async def _get(self, client: Client, path: str, keys: Mapping[str, Secret]) -> HttpAnswer | NoAnswer:
         timeout_s = min(self._timeout_s, _LIST_LIMIT_S)
         return await get_once(client, self.base_url + path, keys, timeout_s=timeout_s, ids=self._ids)
 
@@ -262,7 +263,7 @@ class SendblueCarrier(Carrier):
         if client is not None:
             await client.aclose()
 
-    def _made_client(self) -> httpx.AsyncClient:
+    def _made_client(self) -> Client:
         if self._client is None:
             self._client = make_client(self.base_url, timeout_s=self._timeout_s, transport=self._http)
         return self._client

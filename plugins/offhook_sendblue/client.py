@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import certifi
 import httpx
@@ -13,11 +13,15 @@ from offhook.interfaces import is_loopback
 from offhook.wording import quoted
 from offhook_sendblue import http_environment
 from offhook_sendblue.only_loopback import ONLY_LOOPBACK_VARIABLE, is_only_loopback
+from offhook_sendblue.plain_client import PlainClient
+
+if TYPE_CHECKING:
+    from offhook_sendblue.exchange import Client
 
 _CONNECT_TIMEOUT_S: Final = 5.0
 
 
-def make_client(url: str, *, timeout_s: float, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+def make_client(url: str, *, timeout_s: float, transport: httpx.AsyncBaseTransport | None) -> Client:
     """Return an HTTP client for `post_once`.
 
     Args:
@@ -30,6 +34,9 @@ def make_client(url: str, *, timeout_s: float, transport: httpx.AsyncBaseTranspo
             `OFFHOOK_ONLY_LOOPBACK` is set, and `url` is not on this machine.
     """
     _check_may_leave(url, transport)
+    connect_timeout_s = min(_CONNECT_TIMEOUT_S, timeout_s)
+    if transport is None and _is_plain(url):
+        return PlainClient(connect_timeout_s)
     isolated = is_loopback(url) or transport is not None
     problem = "" if isolated else next(http_environment.problems(), "")
     try:
@@ -37,9 +44,9 @@ def make_client(url: str, *, timeout_s: float, transport: httpx.AsyncBaseTranspo
             return httpx.AsyncClient(
                 transport=transport,
                 trust_env=not isolated,
-                verify=_own_certificates(url) if is_loopback(url) and transport is None else True,
+                verify=_own_certificates() if is_loopback(url) and transport is None else True,
                 follow_redirects=False,
-                timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_TIMEOUT_S, timeout_s)),
+                timeout=httpx.Timeout(timeout_s, connect=connect_timeout_s),
                 headers={"accept": "application/json", "accept-encoding": "identity"},
                 # The server may close a kept connection just as the next request is sent, and then it is unknown
                 # whether the callee was rung. So each call gets a new connection.
@@ -53,6 +60,11 @@ def make_client(url: str, *, timeout_s: float, transport: httpx.AsyncBaseTranspo
     raise ConfigError(problem)
 
 
+def _is_plain(url: str) -> bool:
+    """Whether `url` is on this machine and without TLS."""
+    return is_loopback(url) and url.startswith("http:")
+
+
 def _check_may_leave(url: str, transport: httpx.AsyncBaseTransport | None) -> None:
     """Refuse to leave this machine where only loopback is allowed; a transport of a test's own does not leave it."""
     leaves = transport is None or isinstance(transport, httpx.AsyncHTTPTransport)
@@ -64,9 +76,8 @@ def _check_may_leave(url: str, transport: httpx.AsyncBaseTransport | None) -> No
         )
 
 
-def _own_certificates(url: str) -> ssl.SSLContext:
+def _own_certificates() -> ssl.SSLContext:
     """Trust certifi's certificates, as httpx does. Python's own function for this reads the environment."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if url.startswith("https:"):
-        context.load_verify_locations(cafile=certifi.where())
+    context.load_verify_locations(cafile=certifi.where())
     return context

@@ -12,11 +12,12 @@ import logging
 import ssl
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import httpx
 
 from offhook.secret import RedactingFilter, redact
+from offhook_sendblue.plain_client import PlainClient
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Mapping
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
     from offhook.interfaces import Ids
     from offhook.secret import Secret
+
+#: Made by `client.make_client`.
+Client: TypeAlias = httpx.AsyncClient | PlainClient
 
 #: A start-call answer has about 500 bytes.
 MAX_ANSWER_BYTES: Final = 64 * 1024
@@ -126,11 +130,26 @@ class _Progress:
         if self._stream is not None:
             await self._stream.aclose()
 
+    def connecting(self, host: str, port: int) -> None:
+        self.sent = False
+        self.place = host, port
+
+    def sending(self) -> None:
+        self.sent = True
+
+    def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        self.answer = HttpAnswer(status, headers, b"")
+
+    def received(self, part: bytes) -> bool:
+        """Keep a part of the body; returns False, and keeps no more of the answer, if it is too large."""
+        self.body += part
+        self.oversized = len(self.body) > self.most_bytes
+        return not self.oversized
+
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
         """httpcore's trace extension. Transports given by programs may report less than httpcore does."""
         if event.endswith("connect_tcp.started"):
-            self.sent = False
-            self.place = str(info.get("host")), int(info.get("port") or 0)
+            self.connecting(str(info.get("host")), int(info.get("port") or 0))
         elif event.endswith("connect_tcp.complete"):
             self._stream = info.get("return_value")
         elif event.endswith("send_request_headers.started"):
@@ -160,9 +179,7 @@ class _Reach(_Progress):
             raise _ConnectedError
 
 
-async def connect_only(
-    client: httpx.AsyncClient, url: str, *, timeout_s: float, ids: Ids
-) -> HttpAnswer | NoAnswer | None:
+async def connect_only(client: Client, url: str, *, timeout_s: float, ids: Ids) -> HttpAnswer | NoAnswer | None:
     """Connect as a request to `url` would, through proxies and with TLS, and send no request.
 
     Args:
@@ -177,6 +194,9 @@ async def connect_only(
     reach = _Reach()
 
     async def connect() -> None:
+        if isinstance(client, PlainClient):
+            await client.try_to_connect(url, reach)
+            return
         with contextlib.suppress(_ConnectedError):
             async with client.stream("HEAD", url, extensions={"trace": reach.trace}):
                 pass
@@ -191,7 +211,7 @@ async def connect_only(
 
 
 async def post_once(
-    client: httpx.AsyncClient,
+    client: Client,
     url: str,
     document: Mapping[str, str],
     keys: Mapping[str, Secret],
@@ -216,7 +236,7 @@ async def post_once(
 
 
 async def get_once(
-    client: httpx.AsyncClient, url: str, keys: Mapping[str, Secret], *, timeout_s: float, ids: Ids
+    client: Client, url: str, keys: Mapping[str, Secret], *, timeout_s: float, ids: Ids
 ) -> HttpAnswer | NoAnswer:
     """GET a list, once; as `post_once`, with an answer of up to `MAX_LIST_BYTES`.
 
@@ -231,7 +251,7 @@ async def get_once(
 
 
 async def _once(
-    client: httpx.AsyncClient,
+    client: Client,
     method: str,
     url: str,
     document: Mapping[str, str] | None,
@@ -269,22 +289,23 @@ async def _attempts(
 
 
 async def _exchange(
-    client: httpx.AsyncClient,
+    client: Client,
     method: str,
     url: str,
     document: Mapping[str, str] | None,
     keys: Mapping[str, Secret],
     progress: _Progress,
 ) -> None:
+    if isinstance(client, PlainClient):
+        await client.exchange(method, url, document, keys, progress)
+        return
     async with client.stream(
         method, url, json=document, auth=_Keys(keys), extensions={"trace": progress.trace}
     ) as response:
-        progress.answer = HttpAnswer(response.status_code, response.headers, b"")
+        progress.answered(response.status_code, response.headers)
         # Raw: compressed answers are not requested, and one that arrives anyway could unpack to any size.
         async for part in response.aiter_raw():
-            progress.body += part
-            if len(progress.body) > progress.most_bytes:
-                progress.oversized = True
+            if not progress.received(part):
                 return
 
 

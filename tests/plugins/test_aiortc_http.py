@@ -21,9 +21,10 @@ from offhook.interfaces import Grant
 from offhook.secret import Secret
 from offhook_aiortc import http as http_module
 from offhook_aiortc import websocket as websocket_module
-from offhook_aiortc.http import AnswerBroken, RelayAnswer, RelayHttp
+from offhook_aiortc.http import RelayAnswer, RelayHttp
 from offhook_aiortc.transport import AiortcTransport
 from offhook_aiortc.websocket import open_websocket
+from offhook_wire.plain_http import AnswerBroken
 from offhook_wire.relay_protocol import Health
 
 if TYPE_CHECKING:
@@ -295,12 +296,12 @@ def test_what_nobody_has_asked_for_is_not_taken_for_an_answer() -> None:
         async with serving(script) as (url, _):
             http = RelayHttp()
             await http.exchange("GET", url, timeout_s=5)
-            ((channel,),) = http._kept.values()
+            (((connection, _),),) = http._kept.values()
             spoken.set()
             readable = asyncio.Event()
-            asyncio.get_running_loop().add_reader(channel._sock, readable.set)
+            asyncio.get_running_loop().add_reader(connection._sock, readable.set)
             await readable.wait()
-            asyncio.get_running_loop().remove_reader(channel._sock)
+            asyncio.get_running_loop().remove_reader(connection._sock)
             assert (await http.exchange("GET", url, timeout_s=5)).status == 200
             http.close()
 

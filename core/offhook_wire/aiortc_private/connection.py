@@ -12,6 +12,7 @@ from aioice.candidate import Candidate, candidate_foundation, candidate_priority
 from aioice.ice import CandidatePair, Connection, StunProtocol
 from aioice.stun import Class, Message, parse_message
 
+from offhook.interfaces import Ids
 from offhook_wire.stun_header import LAST_FIRST_BYTE
 from offhook_wire.udp_socket import MAX_DATAGRAM_BYTES, MAX_UNSENT_BYTES
 
@@ -28,6 +29,9 @@ MAX_REMOTE_ADDRESSES: Final = 32
 #: Datagrams of DTLS that may wait for the handshake; a flight has fewer than ten.
 MAX_WAITING_DTLS: Final = 64
 
+#: Hexadecimal digits of a name and of a password (RFC 8839, section 5.4: at least 24 and 128 bits).
+_UFRAG_DIGITS: Final = 8
+_PASSWORD_DIGITS: Final = 32
 _COMPONENT: Final = 1
 _UNTRIED: Final = (CandidatePair.State.WAITING, CandidatePair.State.FROZEN)
 # First bytes of DTLS are 20 to 63, of RTP and RTCP 128 to 191 (RFC 7983, section 7).
@@ -63,7 +67,12 @@ class LoopbackConnection(Connection):
         ufrag: str | None = None,
         share: Callable[[LoopbackConnection], tuple[MediaFirstProtocol, tuple[str, int]]] | None = None,
     ) -> None:
-        super().__init__(ice_controlling=controlling, local_username=ufrag)
+        ids = Ids()  # aioice asks the system for each letter
+        super().__init__(
+            ice_controlling=controlling,
+            local_username=ufrag or ids.hex(_UFRAG_DIGITS),
+            local_password=ids.hex(_PASSWORD_DIGITS),
+        )
         self.checks: int = 0
         self.counts = counts
         self.incoming = incoming

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from aiortc import RTCIceGatherer
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from offhook_wire.impairment import Carries
     from offhook_wire.media_counts import MediaCounts
     from offhook_wire.shared_ports import SharedPorts
+
+
+_UNUSED: Final = "u" * 22
 
 
 class LoopbackGatherer(RTCIceGatherer):
@@ -33,7 +36,8 @@ class LoopbackGatherer(RTCIceGatherer):
         outgoing: Carries | None = None,
         ports: SharedPorts | None = None,
     ) -> None:
-        super().__init__(iceServers=[])
+        # aiortc makes a connection of aioice's here, which is not used: it need not draw a name and a password for it.
+        super().__init__(iceServers=[], local_username=_UNUSED, local_password=_UNUSED)
         self.connection: LoopbackConnection = LoopbackConnection(
             controlling=controlling,
             on_media=on_media,

@@ -114,6 +114,10 @@ class PlainConnection:
             return False
         return False  # the server has closed it, or says what nobody has asked for
 
+    def detach(self) -> socket.socket:
+        """Return the socket, for another protocol; the caller closes it. The connection is over."""
+        return self._sock
+
     def close(self) -> None:
         """Close the connection. Idempotent."""
         self._sock.close()

@@ -1,7 +1,7 @@
 """HTTP exchanges with relays on this machine: direct, without redirects, bounded in bytes and in time.
 
-A connection is kept for a moment, so that a call's check and its join share one. An HTTP client for the internet would
-cost a call several times as much as everything else that its join does.
+A connection is kept for a moment, so that a call's check, its join and its WebSocket share one. An HTTP client for the
+internet would cost a call several times as much as everything else that its join does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from offhook_wire.plain_http import NoAnswerBegan, PlainConnection
 from offhook_wire.relay_protocol import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
+    from urllib.parse import SplitResult
 
     import h11
 
@@ -85,7 +87,7 @@ class RelayHttp:
             OSError: no connection; `AnswerBroken` if the answer was not HTTP, or was cut off.
         """
         parts = urlsplit(url)
-        origin = parts.hostname or "", parts.port or _HTTP_PORT
+        origin = _origin(parts)
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         body = b"" if document is None else json.dumps(document).encode()
         request = _Request(method, target, [("host", parts.netloc), *_HEADERS], body)
@@ -97,6 +99,14 @@ class RelayHttp:
                 except NoAnswerBegan:
                     pass  # the relay had closed it
             return await self._ask(await PlainConnection.open(*origin), origin, url, request)
+
+    def take_socket(self, url: str) -> socket.socket | None:
+        """Return the socket of an idle connection to the relay at `url`, for another protocol; None without one.
+
+        The caller closes it.
+        """
+        connection = self._take(_origin(urlsplit(url)))
+        return None if connection is None else connection.detach()
 
     def close(self) -> None:
         """Close all idle connections, and keep none from now on. Idempotent."""
@@ -133,6 +143,10 @@ class RelayHttp:
 
     def _expire(self, origin: _Origin) -> None:
         self._kept[origin].pop(0)[0].close()  # the others have been idle for less
+
+
+def _origin(url: SplitResult) -> _Origin:
+    return url.hostname or "", url.port or _HTTP_PORT
 
 
 @dataclass(frozen=True, slots=True)

@@ -308,6 +308,24 @@ def test_what_nobody_has_asked_for_is_not_taken_for_an_answer() -> None:
     asyncio.run(main())
 
 
+def test_a_socket_that_is_taken_is_not_used_for_a_request() -> None:
+    async def main() -> None:
+        connections: list[int] = []
+        async with serving(_kept_alive(connections)) as (url, _):
+            http = RelayHttp()
+            assert http.take_socket(url) is None
+            await http.exchange("GET", url, timeout_s=5)
+            taken = http.take_socket(url)
+            assert taken is not None
+            with contextlib.closing(taken):
+                assert http.kept == 0
+                await http.exchange("GET", url, timeout_s=5)
+                assert connections == [1, 1]
+            http.close()
+
+    asyncio.run(main())
+
+
 def test_names_of_this_machine_are_looked_up() -> None:
     async def main() -> None:
         async with serving(answering("200 OK\r\nContent-Length: 2", b"{}")) as (url, _):

@@ -47,6 +47,7 @@ from offhook_mockserver.doors.webrtc import client as door_client
 from offhook_mockserver.doors.webrtc.client import WebRtcClient
 from offhook_wire.impairment import Impairment
 from offhook_wire.opus_backend import OpusError
+from offhook_wire.plain_http import PlainConnection
 from offhook_wire.relay_protocol import Left
 
 if TYPE_CHECKING:
@@ -81,6 +82,30 @@ def test_two_legs_hear_each_other() -> None:
         assert (counters["frames_received"], counters["packets_received"]) == (10, 10)
         for name in ("packets_lost", "frames_late", "frames_concealed", "decode_errors", "srtp_errors"):
             assert counters[name] == 0, name
+
+    with_relay(check)
+
+
+def test_check_join_and_events_share_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+    connect = PlainConnection.open
+
+    async def counted(host: str, port: int) -> PlainConnection:
+        opened.append(port)
+        return await connect(host, port)
+
+    monkeypatch.setattr(PlainConnection, "open", counted)
+
+    async def check(relay: Relay) -> None:
+        transport = AiortcTransport()
+        await transport.check(relay.url)
+        leg = await transport.join(relay.grant(7), Ear())
+        assert len(opened) == 1
+        assert transport._http.kept == 0, "its connection is that of the events now"
+        await leg.leave()
+        await transport.check(relay.url)
+        assert len(opened) == 2
+        await transport.aclose()
 
     with_relay(check)
 

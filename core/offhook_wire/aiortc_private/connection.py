@@ -17,7 +17,7 @@ from offhook_wire.stun_header import LAST_FIRST_BYTE
 from offhook_wire.udp_socket import MAX_DATAGRAM_BYTES, MAX_UNSENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from offhook_wire.impairment import Carries
     from offhook_wire.media_counts import MediaCounts
@@ -49,6 +49,7 @@ class LoopbackConnection(Connection):
         incoming: impairs incoming datagrams.
         outgoing: impairs outgoing datagrams.
         ufrag: its name; None for a short random one.
+        addresses: where to bind sockets of its own; those at which that is impossible are left out.
         share: makes its protocol at a port that it shares, and names that port's host and number; None for sockets of
             its own, which it also gets if that raises `NotImplementedError`.
 
@@ -65,6 +66,7 @@ class LoopbackConnection(Connection):
         incoming: Carries | None = None,
         outgoing: Carries | None = None,
         ufrag: str | None = None,
+        addresses: Sequence[str] = LOOPBACK_ADDRESSES,
         share: Callable[[LoopbackConnection], tuple[MediaFirstProtocol, tuple[str, int]]] | None = None,
     ) -> None:
         ids = Ids()  # aioice asks the system for each letter
@@ -78,6 +80,7 @@ class LoopbackConnection(Connection):
         self.incoming = incoming
         self.outgoing = outgoing
         self.on_media: Callable[[bytes], None] = on_media
+        self._addresses = addresses
         self._share = share
         self._sending_on: CandidatePair | None = None
         self._send: Callable[[bytes, tuple[str, int]], None]
@@ -91,13 +94,13 @@ class LoopbackConnection(Connection):
                 return [self._candidate(protocol, 0, *at)]
         loop = asyncio.get_running_loop()
         candidates: list[Candidate] = []
-        for address in LOOPBACK_ADDRESSES:
+        for address in self._addresses:
             with contextlib.suppress(OSError):
                 _, own = await loop.create_datagram_endpoint(lambda: OwnProtocol(self), local_addr=(address, 0))
                 host, port = own.transport.get_extra_info("sockname")[:2]
                 candidates.append(self._candidate(own, len(candidates), host, port))
         if not candidates:
-            raise ConnectionError("no UDP socket can be bound to 127.0.0.1 or ::1")
+            raise ConnectionError(f"no UDP socket can be bound to {' or '.join(self._addresses)}")
         return candidates
 
     async def gather_candidates(self) -> None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from aiortc import RTCIceGatherer
 
-from offhook_wire.aiortc_private.connection import LoopbackConnection
+from offhook_wire.aiortc_private.connection import LOOPBACK_ADDRESSES, LoopbackConnection
 from offhook_wire.aiortc_private.shared import SharedProtocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from offhook_wire.impairment import Carries
     from offhook_wire.media_counts import MediaCounts
@@ -34,6 +34,7 @@ class LoopbackGatherer(RTCIceGatherer):
         counts: MediaCounts,
         incoming: Carries | None = None,
         outgoing: Carries | None = None,
+        addresses: Sequence[str] = LOOPBACK_ADDRESSES,
         ports: SharedPorts | None = None,
     ) -> None:
         # aiortc makes a connection of aioice's here, which is not used: it need not draw a name and a password for it.
@@ -44,6 +45,7 @@ class LoopbackGatherer(RTCIceGatherer):
             counts=counts,
             incoming=incoming,
             outgoing=outgoing,
+            addresses=addresses,
             ufrag=None if ports is None else ports.new_ufrag(),
             share=None if ports is None else functools.partial(_share, ports),
         )

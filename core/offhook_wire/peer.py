@@ -6,11 +6,12 @@ No RTCPeerConnection, no SDP, no media track: those would bring aiortc's jitter 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from aiortc import (
-    RTCCertificate,
     RTCDtlsFingerprint,
     RTCDtlsParameters,
     RTCDtlsTransport,
@@ -26,7 +27,7 @@ from offhook_wire.rtp import is_rtcp
 from offhook_wire.shared_ports import SharedPorts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from offhook_wire.impairment import Carries
 
@@ -40,8 +41,9 @@ _MAX_SSRCS: Final = 128
 _HASH: Final = "sha-256"
 #: Type preference of host candidates (RFC 8445, section 5.1.2.1), shifted into place.
 _HOST_PRIORITY: Final = 126 << 24
+_IPV4: Final = 4
 
-Certificate = RTCCertificate
+Certificate = private.SharedCertificate
 
 
 def make_ports() -> SharedPorts:
@@ -49,9 +51,20 @@ def make_ports() -> SharedPorts:
     return SharedPorts(private.LOOPBACK_ADDRESSES)
 
 
+def addresses_for(url: str) -> Sequence[str]:
+    """The addresses of this machine at which a peer needs sockets, to reach the other side's relay at `url`.
+
+    A relay at an address of IPv4 has one for media, too; so, nothing is gained from a socket for IPv6 at each call.
+    """
+    with contextlib.suppress(ValueError):
+        if ipaddress.ip_address(urlsplit(url).hostname or "").version == _IPV4:
+            return [address for address in private.LOOPBACK_ADDRESSES if ":" not in address]
+    return private.LOOPBACK_ADDRESSES
+
+
 def make_certificate() -> Certificate:
     """A fresh self-signed certificate; one serves any number of peers."""
-    return RTCCertificate.generateCertificate()
+    return Certificate.generateCertificate()
 
 
 class PeerFailed(Exception):
@@ -70,6 +83,7 @@ class Peer:
         counts: counts what is dropped; by default, counters of its own.
         incoming: impairs incoming datagrams, for tests.
         outgoing: impairs outgoing datagrams, for tests.
+        addresses: where to bind sockets of its own.
         ports: the UDP ports that it shares with other peers; None for sockets of its own.
 
     Attributes:
@@ -87,6 +101,7 @@ class Peer:
         counts: MediaCounts | None = None,
         incoming: Carries | None = None,
         outgoing: Carries | None = None,
+        addresses: Sequence[str] = private.LOOPBACK_ADDRESSES,
         ports: SharedPorts | None = None,
     ) -> None:
         self.counts: MediaCounts = counts or MediaCounts()
@@ -102,6 +117,7 @@ class Peer:
             counts=self.counts,
             incoming=incoming,
             outgoing=outgoing,
+            addresses=addresses,
             ports=ports,
         )
         self._connection = self._gatherer.connection

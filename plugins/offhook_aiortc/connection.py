@@ -34,7 +34,8 @@ from offhook_wire.relay_protocol import (
 from offhook_wire.strict_json import ProtocolError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Sequence
 
     from websockets.asyncio.client import ClientConnection
 
@@ -79,6 +80,7 @@ class Connection:
     Args:
         handler: is called with everything that arrives.
         certificate: for DTLS.
+        addresses: where media arrives.
         releases: holds the task that closes the connection, while that task runs.
         counts: counts the packets that are dropped.
         incoming: impairs incoming datagrams.
@@ -96,6 +98,7 @@ class Connection:
         certificate: Certificate,
         releases: set[asyncio.Task[None]],
         *,
+        addresses: Sequence[str],
         counts: MediaCounts,
         incoming: Impairment | None,
         outgoing: Impairment | None,
@@ -107,6 +110,7 @@ class Connection:
             on_rtp=self._on_rtp,
             on_rtcp=self._on_rtcp,
             on_down=self._on_down,
+            addresses=addresses,
             counts=counts,
             incoming=incoming,
             outgoing=outgoing,
@@ -125,8 +129,15 @@ class Connection:
         self._down_timer: asyncio.TimerHandle | None = None
         self._release_task: asyncio.Task[None] | None = None
 
-    async def open(self, base: str, answer: JoinAnswer) -> None:
+    async def open(
+        self, base: str, answer: JoinAnswer, take_socket: Callable[[], socket.socket | None] = lambda: None
+    ) -> None:
         """Connect media and events, and return when the relay has let us into the channel.
+
+        Args:
+            base: the URL of the relay.
+            answer: its answer to our request to join.
+            take_socket: returns an idle connection to the relay, if there is one, for the events.
 
         Raises:
             PeerFailed: media could not be set up.
@@ -141,6 +152,7 @@ class Connection:
                 base.replace("http", "ws", 1) + f"{EVENTS_PATH}?sid={quote(answer.sid)}",
                 open_timeout_s=JOIN_TIMEOUT_S,
                 close_timeout_s=_GOODBYE_TIMEOUT_S,
+                sock=take_socket(),
             )
         except WebSocketException as error:
             raise JoinFailed(f"the relay at {base} refused its event stream: {error}") from error

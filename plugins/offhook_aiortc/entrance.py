@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from offhook_aiortc.connection import Connection
 from offhook_aiortc.relay_client import ask
+from offhook_wire.peer import addresses_for
 from offhook_wire.relay_protocol import JoinRequest
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Entrance:
             handler,
             self._certificate,
             self.releases,
+            addresses=addresses_for(base),
             counts=self.counts,
             incoming=self._incoming,
             outgoing=self._outgoing,
@@ -81,7 +83,8 @@ class Entrance:
             async with asyncio.timeout(timeout_s):
                 local = await connection.peer.gather()
                 request = JoinRequest(grant.app_id, grant.channel, grant.token, uid, ssrc, local, rejoin=rejoin)
-                await connection.open(base, await ask(self._http, base, request))
+                answer = await ask(self._http, base, request)
+                await connection.open(base, answer, lambda: self._http.take_socket(base))
         except asyncio.CancelledError:
             await asyncio.shield(connection.close(goodbye=goodbye))
             raise

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from websockets.asyncio.client import ClientConnection, connect
 
 from offhook_wire.relay_protocol import MAX_MESSAGE_BYTES
+
+if TYPE_CHECKING:
+    import socket
 
 #: Bytes that may wait for a relay that does not read. Pings are answered at once, so without a limit a relay that only
 #: pings could fill the memory.
@@ -33,13 +36,16 @@ class _Direct(connect):
         return exc  # the session id in the URL is for this relay alone
 
 
-async def open_websocket(url: str, *, open_timeout_s: float, close_timeout_s: float) -> ClientConnection:
+async def open_websocket(
+    url: str, *, open_timeout_s: float, close_timeout_s: float, sock: socket.socket | None = None
+) -> ClientConnection:
     """Open a WebSocket.
 
     Args:
         url: of a relay on this machine.
         open_timeout_s: the time limit for the handshake.
         close_timeout_s: the time limit for the closing handshake.
+        sock: a connection to that relay, which this closes in any case; None to make one.
 
     Raises:
         WebSocketException: the relay refused, or redirects.
@@ -54,4 +60,5 @@ async def open_websocket(url: str, *, open_timeout_s: float, close_timeout_s: fl
         open_timeout=open_timeout_s,
         close_timeout=close_timeout_s,
         create_connection=BoundedWebSocket,
+        sock=sock,
     )

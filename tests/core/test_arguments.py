@@ -297,6 +297,22 @@ def test_functions() -> None:
     )
 
 
+def test_methods_and_functions_that_say_otherwise() -> None:
+    class Methods:
+        def plain(self, value: int) -> None: ...
+        def more(self, value: int, *, rate: int) -> None: ...
+        async def later(self, value: int) -> None: ...
+
+    @functools.wraps(Methods.more)
+    def wrapped(value: int) -> None: ...
+
+    methods = Methods()
+    check_function(methods.plain, "x", ("a number",))
+    for refused in (methods.more, Methods.plain, wrapped):
+        assert refusal(check_function, refused, "x", ("a number",)).endswith("Its parameters differ from that")
+    assert "It is async" in refusal(check_function, methods.later, "x", ("a number",))
+
+
 @corrects_arguments("times")
 class Person:
     async def waits(self, duration_s: float = 1, *, until_s: float = 0) -> float:

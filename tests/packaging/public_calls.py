@@ -245,6 +245,7 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "pcm_of": _ARITHMETIC,
     "record_document": _STORES,
     "recordings": _STORES,
+    "may_be_in_json": _ARITHMETIC,
     "redact": _ARITHMETIC,
     "samples_of": _ARITHMETIC,
     "samples_per_frame": _ARITHMETIC,

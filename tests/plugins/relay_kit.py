@@ -78,7 +78,8 @@ async def until(true: Callable[[], bool], what: str, timeout_s: float = PATIENCE
 @contextlib.asynccontextmanager
 async def serving(routes: list[BaseRoute], port: int = 0) -> AsyncIterator[str]:
     """A uvicorn server on this loop and a free port; its base URL."""
-    listener = socket.socket()
+    # Of TCP by name, as the mock's: asyncio switches off the wait for full packets only then.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
     config = uvicorn.Config(

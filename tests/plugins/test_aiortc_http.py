@@ -21,7 +21,8 @@ from offhook.interfaces import Grant
 from offhook.secret import Secret
 from offhook_aiortc import http as http_module
 from offhook_aiortc import websocket as websocket_module
-from offhook_aiortc.http import AnswerBroken, RelayAnswer, RelayHttp
+from offhook_aiortc.http import RelayAnswer, RelayHttp
+from offhook_aiortc.plain_http import AnswerBroken
 from offhook_aiortc.transport import AiortcTransport
 from offhook_aiortc.websocket import open_websocket
 from offhook_wire.relay_protocol import Health
@@ -295,13 +296,31 @@ def test_what_nobody_has_asked_for_is_not_taken_for_an_answer() -> None:
         async with serving(script) as (url, _):
             http = RelayHttp()
             await http.exchange("GET", url, timeout_s=5)
-            ((channel,),) = http._kept.values()
+            (((connection, _),),) = http._kept.values()
             spoken.set()
             readable = asyncio.Event()
-            asyncio.get_running_loop().add_reader(channel._sock, readable.set)
+            asyncio.get_running_loop().add_reader(connection._sock, readable.set)
             await readable.wait()
-            asyncio.get_running_loop().remove_reader(channel._sock)
+            asyncio.get_running_loop().remove_reader(connection._sock)
             assert (await http.exchange("GET", url, timeout_s=5)).status == 200
+            http.close()
+
+    asyncio.run(main())
+
+
+def test_a_socket_that_is_taken_is_not_used_for_a_request() -> None:
+    async def main() -> None:
+        connections: list[int] = []
+        async with serving(_kept_alive(connections)) as (url, _):
+            http = RelayHttp()
+            assert http.take_socket(url) is None
+            await http.exchange("GET", url, timeout_s=5)
+            taken = http.take_socket(url)
+            assert taken is not None
+            with contextlib.closing(taken):
+                assert http.kept == 0
+                await http.exchange("GET", url, timeout_s=5)
+                assert connections == [1, 1]
             http.close()
 
     asyncio.run(main())

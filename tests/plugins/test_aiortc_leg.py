@@ -42,6 +42,7 @@ from offhook.session.events import (
 )
 from offhook_aiortc import leg as leg_module
 from offhook_aiortc import members
+from offhook_aiortc.plain_http import PlainConnection
 from offhook_aiortc.transport import AiortcTransport
 from offhook_mockserver.doors.webrtc import client as door_client
 from offhook_mockserver.doors.webrtc.client import WebRtcClient
@@ -81,6 +82,30 @@ def test_two_legs_hear_each_other() -> None:
         assert (counters["frames_received"], counters["packets_received"]) == (10, 10)
         for name in ("packets_lost", "frames_late", "frames_concealed", "decode_errors", "srtp_errors"):
             assert counters[name] == 0, name
+
+    with_relay(check)
+
+
+def test_check_join_and_events_share_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+    connect = PlainConnection.open
+
+    async def counted(host: str, port: int) -> PlainConnection:
+        opened.append(port)
+        return await connect(host, port)
+
+    monkeypatch.setattr(PlainConnection, "open", counted)
+
+    async def check(relay: Relay) -> None:
+        transport = AiortcTransport()
+        await transport.check(relay.url)
+        leg = await transport.join(relay.grant(7), Ear())
+        assert len(opened) == 1
+        assert transport._http.kept == 0, "its connection is that of the events now"
+        await leg.leave()
+        await transport.check(relay.url)
+        assert len(opened) == 2
+        await transport.aclose()
 
     with_relay(check)
 

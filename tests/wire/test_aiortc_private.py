@@ -15,6 +15,7 @@ from aioice import stun
 from aioice.candidate import Candidate
 from aioice.ice import CandidatePair, Connection, StunProtocol
 from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
+from OpenSSL import SSL
 
 from offhook.interfaces.ids import Ids
 from offhook_wire import aiortc_private as private
@@ -125,6 +126,22 @@ def test_our_way_to_libsrtp_does_what_pylibsrtps_does() -> None:
         ours.protect_rtp(bytes(1400))
     with pytest.raises(ValueError, match="too long"):
         ours.unprotect_rtp(bytes(1501))
+
+
+def test_a_transport_takes_its_context_from_the_certificate() -> None:
+    assert callable(RTCCertificate._create_ssl_context)
+
+    async def main() -> None:
+        certificate = private.SharedCertificate.generateCertificate()
+        transport = RTCDtlsTransport(RTCIceTransport(RTCIceGatherer([])), [certificate])
+        assert transport._srtp_profiles
+        context = certificate._create_ssl_context(transport._srtp_profiles)
+        assert certificate._create_ssl_context(transport._srtp_profiles) is context, "it is made once"
+        assert context.get_session_cache_mode() == SSL.SESS_CACHE_OFF, "no session outlives its connection"
+        theirs = RTCCertificate(certificate._key, certificate._cert)
+        assert transport.getLocalParameters().fingerprints == theirs.getFingerprints()
+
+    asyncio.run(main())
 
 
 def test_srtp_can_forget_a_stream() -> None:

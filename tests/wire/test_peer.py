@@ -17,7 +17,7 @@ from tests.patience import PATIENCE_S
 
 from offhook.interfaces.ids import Ids
 from offhook_wire import aiortc_private, rtp
-from offhook_wire.peer import Certificate, Peer, PeerFailed, make_certificate
+from offhook_wire.peer import Certificate, Peer, PeerFailed, addresses_for, make_certificate
 from offhook_wire.relay_protocol import Candidate, Dtls, Fingerprint, PeerParameters
 from offhook_wire.rtp_out import OutStream
 
@@ -152,6 +152,26 @@ def test_candidates_off_this_machine_are_not_used_and_ours_are_learned_from_the_
         assert {candidate.ip for candidate in known} <= {"127.0.0.1", "::1"}
 
     with_ends(check)
+
+
+def test_a_relay_at_an_address_of_ipv4_needs_no_socket_for_ipv6() -> None:
+    assert addresses_for("http://127.0.0.1:8080") == ["127.0.0.1"]
+    for url in ("http://[::1]:8080", "http://localhost:8080", "no url"):
+        assert addresses_for(url) == aiortc_private.LOOPBACK_ADDRESSES
+
+    async def main() -> None:
+        peer = Peer(
+            controlling=True,
+            certificate=CERTIFICATE,
+            on_rtp=lambda data: None,
+            on_rtcp=lambda data: None,
+            on_down=lambda reason: None,
+            addresses=addresses_for("http://127.0.0.1:8080"),
+        )
+        assert [candidate.ip for candidate in (await peer.gather()).ice.candidates] == ["127.0.0.1"]
+        await peer.stop()
+
+    asyncio.run(main())
 
 
 def test_only_the_other_side_is_notified_of_the_end_and_once() -> None:

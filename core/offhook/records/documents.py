@@ -5,6 +5,7 @@ These functions are in the core because every store needs them, and plugins do n
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, cast
 
 from offhook.arguments import check_flag, check_instance
-from offhook.secret import redact
+from offhook.secret import may_be_in_json, redact
 from offhook.session.facts import evidence_code
 
 if TYPE_CHECKING:
@@ -29,9 +30,18 @@ def to_json(document: Mapping[str, object], *, indent: int | None = None) -> byt
     Secrets are masked before JSON escapes anything in them, in keys and in values. Values that JSON cannot express
     become text: infinite numbers, enumerations, objects.
     """
-    text = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, indent=indent)
+    text = None
+    if _is_plain(document):
+        with contextlib.suppress(ValueError):  # an infinite number
+            text = _dumps(document, indent)
+    if text is None or may_be_in_json(text):
+        text = _dumps(_plain(document), indent)
     # A lone surrogate (from a file name with undecodable bytes) is escaped; Python and JSON spell that escape alike.
     return text.encode("utf-8", "backslashreplace")
+
+
+def _dumps(document: object, indent: int | None) -> str:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=indent)
 
 
 #: How deeply a document may be nested; ours are by five levels.
@@ -116,6 +126,23 @@ def recordings(record: Mapping[str, object]) -> dict[str, str]:
     if not isinstance(files, Mapping):
         return {}
     return {str(name): str(path) for name, path in cast("Mapping[object, object]", files).items()}
+
+
+#: The types of which JSON writes each value as `_plain` would; an infinite float it refuses.
+_AS_THEY_ARE: Final = frozenset((str, int, float, bool, type(None)))
+
+
+def _is_plain(value: object) -> bool:
+    """Whether `_plain` would change nothing in `value` but secrets and infinite numbers. Nearly all documents are."""
+    kind = type(value)
+    if kind is dict:
+        fields = cast("dict[object, object]", value)
+        return all(type(name) is str for name in fields) and all(
+            type(item) in _AS_THEY_ARE or _is_plain(item) for item in fields.values()
+        )
+    if kind is list:
+        return all(type(item) in _AS_THEY_ARE or _is_plain(item) for item in cast("list[object]", value))
+    return kind in _AS_THEY_ARE
 
 
 def _plain(value: object) -> Plain:

@@ -1,13 +1,15 @@
 """The only package that uses names which aiortc, aioice and pylibsrtp do not promise; their versions are pinned.
 
-It changes four things, each on one object and never process-wide: ICE gathers loopback addresses and nothing else,
+It changes five things, each on one object and never process-wide: ICE gathers loopback addresses and nothing else,
 its checks start at once instead of one every 20 ms, the socket passes media to a callback without queue or task (and
-may be shared by many agents), and what any program can send to that socket is dropped and counted before aiortc or
-aioice raises, logs or keeps it. The contract test asserts each name by name, and one behaviour of each override.
+may be shared by many agents), what any program can send to that socket is dropped and counted before aiortc or aioice
+raises, logs or keeps it, and a certificate makes one TLS context for all its connections. The contract test asserts
+each name by name, and one behaviour of each override.
 """
 
 from __future__ import annotations
 
+from offhook_wire.aiortc_private.certificate import SharedCertificate
 from offhook_wire.aiortc_private.connection import (
     LOOPBACK_ADDRESSES,
     MAX_REMOTE_ADDRESSES,
@@ -33,6 +35,7 @@ __all__ = [
     "Ciphers",
     "LoopbackConnection",
     "LoopbackGatherer",
+    "SharedCertificate",
     "forget_ssrc",
     "release",
 ]

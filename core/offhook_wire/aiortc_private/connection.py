@@ -12,11 +12,12 @@ from aioice.candidate import Candidate, candidate_foundation, candidate_priority
 from aioice.ice import CandidatePair, Connection, StunProtocol
 from aioice.stun import Class, Message, parse_message
 
+from offhook.interfaces import Ids
 from offhook_wire.stun_header import LAST_FIRST_BYTE
 from offhook_wire.udp_socket import MAX_DATAGRAM_BYTES, MAX_UNSENT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from offhook_wire.impairment import Carries
     from offhook_wire.media_counts import MediaCounts
@@ -28,6 +29,9 @@ MAX_REMOTE_ADDRESSES: Final = 32
 #: Datagrams of DTLS that may wait for the handshake; a flight has fewer than ten.
 MAX_WAITING_DTLS: Final = 64
 
+#: Hexadecimal digits of a name and of a password (RFC 8839, section 5.4: at least 24 and 128 bits).
+_UFRAG_DIGITS: Final = 8
+_PASSWORD_DIGITS: Final = 32
 _COMPONENT: Final = 1
 _UNTRIED: Final = (CandidatePair.State.WAITING, CandidatePair.State.FROZEN)
 # First bytes of DTLS are 20 to 63, of RTP and RTCP 128 to 191 (RFC 7983, section 7).
@@ -47,6 +51,7 @@ class LoopbackConnection(Connection):
         ufrag: its name; None for a short random one.
         bind: makes its protocol at a socket of its own, and names that socket's host and number; None for sockets of
             asyncio, which it also gets if that raises `NotImplementedError`.
+        addresses: where to bind sockets of its own; those at which that is impossible are left out.
         share: makes its protocol at a port that it shares, and names that port's host and number; None for sockets of
             its own, which it also gets if that raises `NotImplementedError`.
 
@@ -64,15 +69,22 @@ class LoopbackConnection(Connection):
         outgoing: Carries | None = None,
         ufrag: str | None = None,
         bind: Callable[[LoopbackConnection, str], tuple[MediaFirstProtocol, tuple[str, int]]] | None = None,
+        addresses: Sequence[str] = LOOPBACK_ADDRESSES,
         share: Callable[[LoopbackConnection], tuple[MediaFirstProtocol, tuple[str, int]]] | None = None,
     ) -> None:
-        super().__init__(ice_controlling=controlling, local_username=ufrag)
+        ids = Ids()  # aioice asks the system for each letter
+        super().__init__(
+            ice_controlling=controlling,
+            local_username=ufrag or ids.hex(_UFRAG_DIGITS),
+            local_password=ids.hex(_PASSWORD_DIGITS),
+        )
         self.checks: int = 0
         self.counts = counts
         self.incoming = incoming
         self.outgoing = outgoing
         self.on_media: Callable[[bytes], None] = on_media
         self._bind = bind
+        self._addresses = addresses
         self._share = share
         self._sending_on: CandidatePair | None = None
         self._put: Callable[[bytes, tuple[str, int]], None]
@@ -86,12 +98,12 @@ class LoopbackConnection(Connection):
                 protocol, at = self._share(self)
                 return [self._candidate(protocol, 0, *at)]
         candidates: list[Candidate] = []
-        for address in LOOPBACK_ADDRESSES:
+        for address in self._addresses:
             with contextlib.suppress(OSError):
                 protocol, at = await self._open_socket(address)
                 candidates.append(self._candidate(protocol, len(candidates), *at))
         if not candidates:
-            raise ConnectionError("no UDP socket can be bound to 127.0.0.1 or ::1")
+            raise ConnectionError(f"no UDP socket can be bound to {' or '.join(self._addresses)}")
         return candidates
 
     async def _open_socket(self, address: str) -> tuple[MediaFirstProtocol, tuple[str, int]]:

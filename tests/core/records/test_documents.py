@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,37 @@ def test_a_document_is_restored_from_json() -> None:
 def test_secrets_are_masked_before_json_spells_them_otherwise() -> None:
     secret = Secret('open"sesame\n')
     assert load_json(to_json({secret.reveal(): [secret, f"<{secret.reveal()}>"]})) == {MASK: [MASK, f"<{MASK}>"]}
+
+
+@pytest.mark.fault("F56")
+@pytest.mark.parametrize("value", ["hunter2", "say \\ and \t", "\udcff-secret", "123456", "é" * 6])
+def test_a_secret_in_a_document_of_plain_values_is_masked_wherever_it_stands(value: str) -> None:
+    secret = Secret(value)
+    document: dict[str, object] = {"number": 5, value: [f"<{value}>", {"a": value}], "none": None}
+    assert load_json(to_json(document)) == {"number": 5, MASK: [f"<{MASK}>", {"a": MASK}], "none": None}
+    assert load_json(to_json({"number": 123456, "whole": 0.5})) == {"number": 123456, "whole": 0.5}, "not a text"
+    del secret
+    assert load_json(to_json(document)) == document
+
+
+def test_values_that_only_look_plain_become_text() -> None:
+    class Word(str):
+        def __str__(self) -> str:
+            return "said"
+
+    class Number(IntEnum):
+        ONE = 1
+
+    for odd, shown in (
+        (Word("meant"), "said"),
+        (Number.ONE, 1),
+        (float("-inf"), "-inf"),
+        (float("nan"), "nan"),
+        ({True: 1}, {"True": 1}),
+        ({Word("meant"): 1}, {"said": 1}),
+    ):
+        assert load_json(to_json({"a": odd})) == {"a": shown}
+        assert load_json(to_json({"a": [{"b": odd}]})) == {"a": [{"b": shown}]}
 
 
 def test_a_record_without_its_timeline_is_brief() -> None:

@@ -119,6 +119,31 @@ def test_a_call_that_waits_can_be_cancelled_or_hung_up_and_closing_the_phone_end
     run(main())
 
 
+def test_calls_whose_time_is_up_together_are_refused_in_one_turn_each() -> None:
+    async def main() -> None:
+        policy = LoadPolicy(late_limit_ms=None, busy_limit_percent=1, dials_at_once=100, waiting_limit=50, wait_s=1)
+        admission, turns = LoadAdmission(policy, LoopClock()), 0
+        for index in range(ALWAYS):
+            await admission.enter(f"call_{index}", NUMBERS[index])
+        waiting = [asyncio.create_task(admission.enter(f"late_{index}", NUMBERS[20])) for index in range(50)]
+        await asyncio.sleep(0.5)
+        assert admission.load.waiting == 50
+        waiting[0].cancel()  # the first one's timer then finds another one
+        refused_in: list[int] = []
+        for task in waiting[1:]:
+            task.add_done_callback(lambda _: refused_in.append(turns))
+        await asyncio.sleep(0.5)
+        for _ in range(60):
+            turns += 1
+            await asyncio.sleep(0)
+        assert len(refused_in) == len(set(refused_in)) == 49
+        assert {type(task.exception()) for task in waiting[1:]} == {Overloaded}
+        for index in range(ALWAYS):
+            admission.leave(f"call_{index}")
+
+    run(main())
+
+
 def test_a_wait_that_is_cancelled_in_the_turn_in_which_it_ends_takes_no_place() -> None:
     async def main() -> None:
         policy = LoadPolicy(late_limit_ms=None, busy_limit_percent=None, dials_at_once=ALWAYS)
@@ -216,8 +241,11 @@ def test_calls_that_ring_count_as_if_they_talked() -> None:
         assert load.expected_percent == pytest.approx(0.40 / 14 * 25 * 100, rel=0.1)  # as 20 talk, and one more
         for index in range(20, 23):
             await admission.enter(f"call_{index}", NUMBERS[index])
-        with pytest.raises(Overloaded, match=r"the \d+ calls that are up, and one more, need [\d.]+ % of a core once"):
-            await asyncio.gather(*(admission.enter(f"call_{index}", NUMBERS[index]) for index in range(23, 40)))
+        entering = (admission.enter(f"call_{index}", NUMBERS[index]) for index in range(23, 40))
+        refusals = [error for error in await asyncio.gather(*entering, return_exceptions=True) if error is not None]
+        assert {type(error) for error in refusals} == {Overloaded}
+        assert "calls that are up, and one more, need " in str(refusals[0])
+        assert admission.load.refused == len(refusals)
         admission.talks("unknown")
         for index in range(40):
             admission.leave(f"call_{index}")

@@ -12,9 +12,9 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from offhook.call.call_costs import BASE_CALLS, CallCosts
 from offhook.call.load_figures import PhoneLoad, UpCall, reason
 from offhook.errors import CallStateError, OffhookError, Overloaded
+from offhook.interfaces.call_costs import CallCosts
 from offhook.interfaces.loop_load import LoadMeter
 from offhook.interfaces.numbers import mask
 
@@ -207,7 +207,7 @@ class LoadAdmission:
         return reason(self._meter.load, self._expected_percent(), len(self._up), policy)
 
     def _expected_percent(self) -> float:
-        return self._costs.call_percent * (len(self._up) + 1 + BASE_CALLS)
+        return self._costs.expected_percent(len(self._up) + 1)
 
     def _admit(self) -> None:
         """Let those in whose turn it is."""

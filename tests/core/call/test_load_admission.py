@@ -125,19 +125,23 @@ def test_calls_whose_time_is_up_together_are_refused_in_one_turn_each() -> None:
         admission, turns = LoadAdmission(policy, LoopClock()), 0
         for index in range(ALWAYS):
             await admission.enter(f"call_{index}", NUMBERS[index])
-        waiting = [asyncio.create_task(admission.enter(f"late_{index}", NUMBERS[20])) for index in range(50)]
+        first = asyncio.create_task(admission.enter("first", NUMBERS[20]))
         await asyncio.sleep(0.5)
+        waiting = [asyncio.create_task(admission.enter(f"late_{index}", NUMBERS[20])) for index in range(49)]
+        await asyncio.sleep(0.25)
         assert admission.load.waiting == 50
-        waiting[0].cancel()  # the first one's timer then finds another one
+        first.cancel()  # its timer then finds another one, whose time is not up
         refused_in: list[int] = []
-        for task in waiting[1:]:
+        for task in waiting:
             task.add_done_callback(lambda _: refused_in.append(turns))
         await asyncio.sleep(0.5)
+        assert admission.load.waiting == 49
+        await asyncio.sleep(0.25)
         for _ in range(60):
             turns += 1
             await asyncio.sleep(0)
         assert len(refused_in) == len(set(refused_in)) == 49
-        assert {type(task.exception()) for task in waiting[1:]} == {Overloaded}
+        assert {type(task.exception()) for task in waiting} == {Overloaded}
         for index in range(ALWAYS):
             admission.leave(f"call_{index}")
 

@@ -13,7 +13,7 @@ from tests.core.rig import NUMBERS, run
 
 from offhook import LoadPolicy, PhoneLoad
 from offhook.call.load_admission import ALWAYS, LoadAdmission
-from offhook.errors import CallStateError, Overloaded
+from offhook.errors import CallStateError, ConfigError, Overloaded
 from offhook.testing import LoopClock, MemoryStore, ScriptedCarrier
 
 if TYPE_CHECKING:
@@ -22,6 +22,20 @@ if TYPE_CHECKING:
     from offhook import Call, Phone
 
 LATE = LoadPolicy(late_limit_ms=20, busy_limit_percent=None, dials_at_once=100, waiting_limit=2, wait_s=3)
+
+
+class CheckedCarrier(ScriptedCarrier):
+    """Counts the checks, which fail from some moment on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.checks = 0
+        self.wrong = False
+
+    async def check(self) -> None:
+        self.checks += 1
+        if self.wrong:
+            raise ConfigError("the keys are gone")
 
 
 async def up(p: Phone, count: int = ALWAYS) -> list[Call]:
@@ -199,6 +213,23 @@ def test_few_calls_are_dialled_at_a_time_and_a_slow_carrier_holds_no_place_for_l
             carrier.gate.set()
             await asyncio.gather(*dials)
             assert carrier.rung == NUMBERS[:20]
+
+    run(main())
+
+
+def test_parts_are_checked_when_the_turn_of_a_call_has_come() -> None:
+    async def main() -> None:
+        carrier = CheckedCarrier()
+        carrier.gate.clear()
+        async with phone(carrier, load_policy=LoadPolicy(dials_at_once=8, wait_s=100)) as p:
+            dials = [asyncio.create_task(p.dial(number).__aenter__()) for number in NUMBERS[:20]]
+            await asyncio.sleep(0.5)
+            assert (p.load.waiting, carrier.checks) == (12, 8)
+            carrier.wrong = True
+            carrier.gate.set()
+            outcomes = await asyncio.gather(*dials, return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes[8:]] == 12 * [ConfigError]
+            assert (p.load.up, p.load.waiting, len(carrier.rung)) == (8, 0, 8)
 
     run(main())
 

@@ -68,11 +68,11 @@ def _knee_row(ratios: list[float], carried: dict[str, list[int]]) -> Row:
 
 
 def _storm_row(storms: list[dict[str, Any]]) -> Row:
-    skipped = [float(storm["skipped"]) for storm in storms]
+    skipped = [float(storm["skipped"] + storm["lost"] + storm["lost_at_callees"]) for storm in storms]
     last = storms[-1]
     return Row(
         id="N2",
-        what="frames skipped by the calls that are up when twice as many are dialled at once as a process carries",
+        what="frames skipped or lost, at either end, when twice as many calls are dialled at once as a process carries",
         value=middle(skipped),
         unit="frames",
         floor=0,

@@ -1,7 +1,7 @@
-"""Whether a call may be dialled: a limit, the load, the plugins' decisions, and the double-dial guard, in this order.
+"""Whether a call may be dialled: a limit, the load, a check, the plugins' decisions, and the guard.
 
-All of it happens after the check that the call could work and before anything rings. The guard's claim is the last
-step before dialling.
+All of it happens before anything rings. The check that the call could work comes after the wait for its turn, since it
+costs time on the loop as well; the guard's claim is the last step before dialling.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from offhook.interfaces.numbers import e164, mask
 from offhook.plugin.isolation import contract_error, isolated
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from offhook.call.load_policy import LoadPolicy
     from offhook.interfaces import Carrier
     from offhook.interfaces.clock import Clock
@@ -104,15 +106,19 @@ class Admission:
         self._lines = LineUse(max(AMBIGUOUS_HOLD_S, redial_window_s))
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
-    async def admit(self, request: DialRequest) -> DialRequest:
+    async def admit(self, request: DialRequest, check: Callable[[], Awaitable[None]]) -> DialRequest:
         """Reserve a place among the phone's calls, and claim the guard's key, for a call; `release` gives both back.
+
+        Args:
+            request: what to dial.
+            check: finds out whether the call would work, once its turn has come: it costs time on the loop, too.
 
         Returns:
             The request with its `line`, the time, and the line that was chosen if the program chose none.
 
         Raises:
             DialRefused: the limit is reached, or a plugin or the guard refused; `redial` overrides the guard.
-            OffhookError: the carrier or the guard failed.
+            OffhookError: the check, the carrier or the guard failed.
         """
         if len(self._up) >= self._limit:
             raise TooManyCalls(
@@ -123,6 +129,7 @@ class Admission:
         self._up[call_id] = ""  # the place is taken while plugins are asked
         try:
             await self.by_load.enter(call_id, request.number)
+            await check()
             request = await self._choose_line(request)
             if request.from_number is not None:
                 self._lines.take(call_id, request.from_number, request.number)  # other calls choose meanwhile

@@ -79,8 +79,7 @@ class Call:
             raise CallStateError("this call was dialled or hung up already: make a new one with phone.dial()")
         self._entered = True
         try:
-            await self._parts.check()
-            request = await self._parts.admission.admit(driver.request)
+            request = await self._parts.admission.admit(driver.request, self._parts.check)
         except BaseException:
             driver.give_up()
             raise

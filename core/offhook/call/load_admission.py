@@ -12,9 +12,9 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from offhook.call.call_costs import BASE_CALLS, CallCosts
 from offhook.call.load_figures import PhoneLoad, UpCall, reason
-from offhook.errors import CallStateError, Overloaded
+from offhook.errors import CallStateError, OffhookError, Overloaded
+from offhook.interfaces.call_costs import CallCosts
 from offhook.interfaces.loop_load import LoadMeter
 from offhook.interfaces.numbers import mask
 
@@ -59,12 +59,16 @@ class _Waiting:
     """A call that waits for its turn.
 
     Attributes:
+        number: whom it is for.
         came_s: since when, in the loop's time.
-        turn: done when its turn has come.
+        until_s: how long, in the loop's time.
+        turn: done when its turn has come; its result is the error if that will not come.
     """
 
+    number: str
     came_s: float
-    turn: asyncio.Future[None]
+    until_s: float
+    turn: asyncio.Future[OffhookError | None]
 
 
 class LoadAdmission:
@@ -85,6 +89,8 @@ class LoadAdmission:
         self._talking = 0
         #: Those who wait, in the order in which they came.
         self._waiting: dict[str, _Waiting] = {}
+        #: Ends the wait of the first of them.
+        self._patience: asyncio.TimerHandle | None = None
         self._refused = 0
         self._logged_at_s: float | None = None
 
@@ -114,19 +120,17 @@ class LoadAdmission:
             problem = self._why(policy) or f"{len(self._dialling)} calls are being dialled"
             more = f", and {len(self._waiting)} calls wait already, which is the limit" if policy.waiting_limit else ""
             raise self._overloaded(number, problem + more)
-        turn: asyncio.Future[None] = loop.create_future()
-        self._waiting[call_id] = _Waiting(came_s, turn)
+        turn: asyncio.Future[OffhookError | None] = loop.create_future()
+        self._waiting[call_id] = _Waiting(number, came_s, came_s + policy.wait_s, turn)
+        self._watch_waits()
         if problem := self._why(policy):  # those who only wait for others to be dialled wait for a moment
             self._log("wait", problem)
         try:
-            await asyncio.wait((turn,), timeout=policy.wait_s)
-            while not turn.done():  # if only others that are dialled are in its way, its turn comes soon
-                if problem := self._why(policy):
-                    raise self._overloaded(number, f"{problem}, and that did not change within {policy.wait_s:g} s")
-                await asyncio.wait((turn,), timeout=_DIALLING_S)
-            turn.result()
+            error = await turn
+            if error is not None:
+                raise error
         except BaseException:
-            self._waiting.pop(call_id, None)
+            self._stop_waiting(call_id)
             self.leave(call_id)
             raise
 
@@ -142,9 +146,9 @@ class LoadAdmission:
 
     def forget(self, call_id: str) -> None:
         """Wait no longer for the turn of a call, which was hung up: `enter` raises an error. Idempotent."""
-        waiting = self._waiting.pop(call_id, None)
+        waiting = self._stop_waiting(call_id)
         if waiting is not None and not waiting.turn.done():
-            waiting.turn.set_exception(CallStateError("this call was hung up before it was dialled: nothing has rung"))
+            waiting.turn.set_result(CallStateError("this call was hung up before it was dialled: nothing has rung"))
 
     def dialled(self, call_id: str) -> None:
         """Our leg has joined: the next one may be dialled. Idempotent."""
@@ -203,7 +207,7 @@ class LoadAdmission:
         return reason(self._meter.load, self._expected_percent(), len(self._up), policy)
 
     def _expected_percent(self) -> float:
-        return self._costs.call_percent * (len(self._up) + 1 + BASE_CALLS)
+        return self._costs.expected_percent(len(self._up) + 1)
 
     def _admit(self) -> None:
         """Let those in whose turn it is."""
@@ -212,10 +216,39 @@ class LoadAdmission:
             return
         now_s = asyncio.get_running_loop().time()
         while self._waiting and self._may_enter(policy, now_s):
-            call_id = next(iter(self._waiting))
-            waiting = self._waiting.pop(call_id)
+            call_id, waiting = next(iter(self._waiting.items()))
             self._begin(call_id, now_s, waiting.came_s)
+            self._stop_waiting(call_id)
             waiting.turn.set_result(None)
+
+    def _stop_waiting(self, call_id: str) -> _Waiting | None:
+        waiting = self._waiting.pop(call_id, None)
+        if not self._waiting and self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        return waiting
+
+    def _watch_waits(self, *, least_s: float = 0.0) -> None:
+        """End the wait of the first one when its time is up, and not before `least_s` from now."""
+        if self._patience is None and self._waiting:
+            loop, first = asyncio.get_running_loop(), next(iter(self._waiting.values()))
+            self._patience = loop.call_at(max(first.until_s, loop.time() + least_s), self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        """Refuse the first one if its time is up; one in each turn of the loop, since all may have come together."""
+        self._patience = None
+        policy = self._policy
+        assert policy is not None
+        call_id, first = next(iter(self._waiting.items()))
+        least_s = 0.0
+        if first.until_s <= asyncio.get_running_loop().time():
+            if problem := self._why(policy):
+                self._stop_waiting(call_id)
+                problem = f"{problem}, and that did not change within {policy.wait_s:g} s"
+                first.turn.set_result(self._overloaded(first.number, problem))
+            else:  # only others that are dialled are in its way: its turn comes soon
+                least_s = _DIALLING_S
+        self._watch_waits(least_s=least_s)
 
     def _looked(self, took_s: float, busy_s: float) -> None:
         since = self._since

@@ -211,6 +211,7 @@ class Callee:
             "frames_too_fast": ear.frames_too_fast if ear is not None else 0,
             "frames_unrecorded": ear.frames_unrecorded if ear is not None else 0,
             "frames_spoken": voice.frames_spoken if voice is not None else 0,
+            "frames_skipped": voice.frames_skipped if voice is not None else 0,
             "echo_dropped": voice.echo_dropped if voice is not None else 0,
         }
 

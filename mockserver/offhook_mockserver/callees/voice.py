@@ -127,6 +127,11 @@ class Voice:
         self.frames_spoken: int = 0
         self.echo_dropped: int = 0
 
+    @property
+    def frames_skipped(self) -> int:
+        """Frames that were never sent, because the mock's loop was late."""
+        return self._pacer.skipped
+
     def start(self) -> None:
         """Publish, and send frames from now on."""
         # First of the two that may be due together: the caller's pacer starts when it hears of the publication.

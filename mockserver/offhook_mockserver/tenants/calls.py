@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
+from offhook.interfaces import MemberJoined, MemberPublished
 from offhook.wording import describe
 from offhook_mockserver.callees.ends import CalleeEnd
 from offhook_mockserver.callees.usual import script_for
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.callees.moments import Moment
     from offhook_mockserver.callees.script import Script
     from offhook_mockserver.callees.speech import Speech
+    from offhook_mockserver.rooms.member import RoomEvent
     from offhook_mockserver.rooms.rooms import Rooms
     from offhook_mockserver.tenants.call import CallEvent
     from offhook_mockserver.tenants.own_load import OwnLoad
@@ -110,6 +112,11 @@ class Calls:
         def happened(moment: Moment) -> None:
             notes.moment(moment)
 
+        def member(event: RoomEvent, why: str) -> None:
+            notes.member(event, why)
+            if self._own_load is not None and isinstance(event, MemberJoined | MemberPublished):
+                self._own_load.member(channel, talks=isinstance(event, MemberPublished))
+
         callee = Callee(
             room,
             script,
@@ -127,7 +134,7 @@ class Calls:
         call = MockCall(channel, to, from_number, room, callee, ids, tenant.clock.wall_s())
         notes = CallNotes(tenant, call, self._on_event)
         room.on_misuse = notes.misuse
-        room.on_member = notes.member
+        room.on_member = member
         room.on_token = notes.token
         room.check_more = lambda: _check_members(tenant)
         faults = CallFaults(tenant.faults, room, to)
@@ -174,8 +181,10 @@ class Calls:
 
     def _over(self, tenant: Tenant, call: MockCall, notes: CallNotes, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if self._own_load is not None and not self._tasks:
-            self._own_load.none_left()
+        if self._own_load is not None:
+            self._own_load.over(call.channel)
+            if not self._tasks:
+                self._own_load.none_left()
         self._rooms.close(call.channel)
         if losses := call.losses():
             notes.lost(losses)

@@ -1,4 +1,8 @@
-"""The load of the mock's own loop: when it is late, a further call would harm the audio of those that are up."""
+"""The load of the mock's own loop: when it is late or nearly full, a further call would harm those that are up.
+
+Lateness shows nothing before the loop is full, so it is also learnt what a call costs that talks (`CallCosts`). Calls
+that nobody has joined cost next to nothing, and do not count.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_number
 from offhook.errors import Overloaded
-from offhook.interfaces import LoadMeter
+from offhook.interfaces import CallCosts, LoadMeter
 
 if TYPE_CHECKING:
     from offhook.interfaces import Clock, LoopLoad
@@ -15,6 +19,10 @@ if TYPE_CHECKING:
 LATE_LIMIT_MS: Final = 50.0
 #: This number of calls is rung whatever the load is: what makes a loop late then is other work.
 _ALWAYS: Final = 8
+#: How much of a core the calls that somebody has joined, and one more, may need once all of them talk, in percent.
+_BUSY_LIMIT_PERCENT: Final = 80.0
+#: From how long a time the costs are learnt at once, in seconds.
+_LEARN_S: Final = 0.5
 
 
 def check_late_limit(late_limit_ms: object) -> float | None:
@@ -32,14 +40,22 @@ class OwnLoad:
     """Measures the running loop while there are calls.
 
     Args:
-        clock: the mock's.
+        clock: the mock's. With another one than the machine's, only lateness is measured.
         late_limit_ms: how late nine of ten timers may be when a call is started, in milliseconds; None measures
-            nothing.
+            nothing, and limits nothing.
     """
 
     def __init__(self, clock: Clock, late_limit_ms: float | None) -> None:
-        self._meter = LoadMeter(clock)
+        self._meter = LoadMeter(clock, self._looked)
         self._limit_ms = late_limit_ms
+        self._costs = CallCosts()
+        #: The calls that somebody has joined, and whether one of the members talks.
+        self._joined: dict[str, bool] = {}
+        self._talking = 0
+        # Since the costs were last learnt: how long that is, how long the thread was busy, how long all calls talked
+        # together, in seconds; and how many were joined.
+        self._took_s = self._busy_s = self._talked_s = 0.0
+        self._came = 0
 
     @property
     def load(self) -> LoopLoad:
@@ -58,13 +74,48 @@ class OwnLoad:
         if self._limit_ms is None:
             return
         self._meter.start()
+        if calls < _ALWAYS:
+            return
         late_ms = self._meter.load.late_ms
-        if calls >= _ALWAYS and late_ms > self._limit_ms:
-            raise Overloaded(
+        if late_ms > self._limit_ms:
+            raise _overloaded(
                 f"the mock's event loop is late by {late_ms:.0f} ms with {calls} calls, and late_limit_ms is "
-                f"{self._limit_ms:g}: nothing was rung. Place fewer calls at once, or use several mocks"
+                f"{self._limit_ms:g}"
             )
+        joined = len(self._joined)
+        expected_percent = self._costs.expected_percent(joined + 1)
+        if joined >= _ALWAYS and expected_percent > _BUSY_LIMIT_PERCENT:
+            raise _overloaded(
+                f"the {joined} calls that are up, and one more, need {expected_percent:.0f} % of the mock's core once "
+                f"all of them talk, and the limit is {_BUSY_LIMIT_PERCENT:g}"
+            )
+
+    def member(self, channel: str, *, talks: bool) -> None:
+        """Somebody joined a call, or began to talk in it."""
+        if channel not in self._joined:
+            self._joined[channel] = False
+            self._came += 1
+        if talks and not self._joined[channel]:
+            self._joined[channel] = True
+            self._talking += 1
+
+    def over(self, channel: str) -> None:
+        """A call is over. Idempotent."""
+        self._talking -= self._joined.pop(channel, False)
 
     def none_left(self) -> None:
         """There are no calls any more: measure no longer."""
         self._meter.stop()
+
+    def _looked(self, took_s: float, busy_s: float) -> None:
+        self._took_s += took_s
+        self._busy_s += busy_s
+        self._talked_s += took_s * self._talking
+        if self._took_s >= _LEARN_S:
+            self._costs.learn(self._took_s, self._busy_s, self._talked_s / self._took_s, self._came)
+            self._took_s = self._busy_s = self._talked_s = 0.0
+            self._came = 0
+
+
+def _overloaded(problem: str) -> Overloaded:
+    return Overloaded(f"{problem}: nothing was rung. Place fewer calls at once, or use several mocks")

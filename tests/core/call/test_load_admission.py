@@ -13,7 +13,7 @@ from tests.core.rig import NUMBERS, run
 
 from offhook import LoadPolicy, PhoneLoad
 from offhook.call.load_admission import ALWAYS, LoadAdmission
-from offhook.errors import CallStateError, Overloaded
+from offhook.errors import CallStateError, ConfigError, Overloaded
 from offhook.testing import LoopClock, MemoryStore, ScriptedCarrier
 
 if TYPE_CHECKING:
@@ -22,6 +22,20 @@ if TYPE_CHECKING:
     from offhook import Call, Phone
 
 LATE = LoadPolicy(late_limit_ms=20, busy_limit_percent=None, dials_at_once=100, waiting_limit=2, wait_s=3)
+
+
+class CheckedCarrier(ScriptedCarrier):
+    """Counts the checks, which fail from some moment on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.checks = 0
+        self.wrong = False
+
+    async def check(self) -> None:
+        self.checks += 1
+        if self.wrong:
+            raise ConfigError("the keys are gone")
 
 
 async def up(p: Phone, count: int = ALWAYS) -> list[Call]:
@@ -119,6 +133,35 @@ def test_a_call_that_waits_can_be_cancelled_or_hung_up_and_closing_the_phone_end
     run(main())
 
 
+def test_calls_whose_time_is_up_together_are_refused_in_one_turn_each() -> None:
+    async def main() -> None:
+        policy = LoadPolicy(late_limit_ms=None, busy_limit_percent=1, dials_at_once=100, waiting_limit=50, wait_s=1)
+        admission, turns = LoadAdmission(policy, LoopClock()), 0
+        for index in range(ALWAYS):
+            await admission.enter(f"call_{index}", NUMBERS[index])
+        first = asyncio.create_task(admission.enter("first", NUMBERS[20]))
+        await asyncio.sleep(0.5)
+        waiting = [asyncio.create_task(admission.enter(f"late_{index}", NUMBERS[20])) for index in range(49)]
+        await asyncio.sleep(0.25)
+        assert admission.load.waiting == 50
+        first.cancel()  # its timer then finds another one, whose time is not up
+        refused_in: list[int] = []
+        for task in waiting:
+            task.add_done_callback(lambda _: refused_in.append(turns))
+        await asyncio.sleep(0.5)
+        assert admission.load.waiting == 49
+        await asyncio.sleep(0.25)
+        for _ in range(60):
+            turns += 1
+            await asyncio.sleep(0)
+        assert len(refused_in) == len(set(refused_in)) == 49
+        assert {type(task.exception()) for task in waiting} == {Overloaded}
+        for index in range(ALWAYS):
+            admission.leave(f"call_{index}")
+
+    run(main())
+
+
 def test_a_wait_that_is_cancelled_in_the_turn_in_which_it_ends_takes_no_place() -> None:
     async def main() -> None:
         policy = LoadPolicy(late_limit_ms=None, busy_limit_percent=None, dials_at_once=ALWAYS)
@@ -174,6 +217,23 @@ def test_few_calls_are_dialled_at_a_time_and_a_slow_carrier_holds_no_place_for_l
     run(main())
 
 
+def test_parts_are_checked_when_the_turn_of_a_call_has_come() -> None:
+    async def main() -> None:
+        carrier = CheckedCarrier()
+        carrier.gate.clear()
+        async with phone(carrier, load_policy=LoadPolicy(dials_at_once=8, wait_s=100)) as p:
+            dials = [asyncio.create_task(p.dial(number).__aenter__()) for number in NUMBERS[:20]]
+            await asyncio.sleep(0.5)
+            assert (p.load.waiting, carrier.checks) == (12, 8)
+            carrier.wrong = True
+            carrier.gate.set()
+            outcomes = await asyncio.gather(*dials, return_exceptions=True)
+            assert [type(outcome) for outcome in outcomes[8:]] == 12 * [ConfigError]
+            assert (p.load.up, p.load.waiting, len(carrier.rung)) == (8, 0, 8)
+
+    run(main())
+
+
 def test_only_others_that_are_dialled_slowly_refuse_no_call() -> None:
     async def main() -> None:
         carrier = ScriptedCarrier()
@@ -216,8 +276,11 @@ def test_calls_that_ring_count_as_if_they_talked() -> None:
         assert load.expected_percent == pytest.approx(0.40 / 14 * 25 * 100, rel=0.1)  # as 20 talk, and one more
         for index in range(20, 23):
             await admission.enter(f"call_{index}", NUMBERS[index])
-        with pytest.raises(Overloaded, match=r"the \d+ calls that are up, and one more, need [\d.]+ % of a core once"):
-            await asyncio.gather(*(admission.enter(f"call_{index}", NUMBERS[index]) for index in range(23, 40)))
+        entering = (admission.enter(f"call_{index}", NUMBERS[index]) for index in range(23, 40))
+        refusals = [error for error in await asyncio.gather(*entering, return_exceptions=True) if error is not None]
+        assert {type(error) for error in refusals} == {Overloaded}
+        assert "calls that are up, and one more, need " in str(refusals[0])
+        assert admission.load.refused == len(refusals)
         admission.talks("unknown")
         for index in range(40):
             admission.leave(f"call_{index}")

@@ -6,7 +6,7 @@ import asyncio
 
 import httpx
 import pytest
-from tests.core.interfaces.test_loop_load import blocker
+from tests.core.interfaces.test_loop_load import WorkClock, blocker
 
 from offhook.errors import ConfigError, Overloaded, RateLimited
 from offhook.interfaces import Ids
@@ -15,6 +15,7 @@ from offhook_mockserver.server import InProcessMock, MockSettings
 from offhook_mockserver.tenants.own_load import OwnLoad
 
 RINGS = "+14155550102"
+ANSWERS = "+14155550123"
 
 
 async def start(client: httpx.AsyncClient, mock: InProcessMock) -> httpx.Response:
@@ -71,6 +72,70 @@ def test_few_calls_are_rung_whatever_the_load_is_and_without_a_limit_nothing_is_
         stop()
         load.check(8)  # measured anew
         load.none_left()
+
+    run_virtual(main())
+
+
+def test_before_its_loop_is_full_a_mock_refuses_a_further_call() -> None:
+    async def main() -> None:
+        clock = WorkClock(0.0)
+        load, free = OwnLoad(clock, 50), OwnLoad(clock, None)
+        for index in range(20):
+            load.check(index)
+            load.member(f"call_{index}", talks=False)
+            if index < 10:  # and ten ring
+                load.member(f"call_{index}", talks=True)
+                load.member(f"call_{index}", talks=True)
+        clock.busy = 0.40
+        await asyncio.sleep(8)
+        assert load.load.busy_percent == pytest.approx(40)
+        load.check(20)  # 14 units cost 40 %; 25 cost 71 %
+        for index in range(20, 25):
+            load.member(f"call_{index}", talks=False)
+        with pytest.raises(
+            Overloaded, match=r"the 25 calls that are up, and one more, need 8\d % of the mock's core .*80"
+        ):
+            load.check(25)
+        free.check(25)
+        load.over("call_24")
+        load.over("call_24")
+        for index in range(10):
+            load.over(f"call_{index}")
+        load.check(14)
+        load.check(1_000)  # so many ring, and nobody has joined
+        for index in range(10, 18):
+            load.over(f"call_{index}")
+        clock.busy = 0.99
+        await asyncio.sleep(30)
+        load.check(9)  # of few calls none is refused
+        load.none_left()
+
+    run_virtual(main())
+
+
+def test_calls_in_which_somebody_talks_are_known_and_forgotten() -> None:
+    async def main() -> None:
+        async with InProcessMock(clock=LoopClock(), ids=Ids(1), late_limit_ms=50) as mock, mock.phone() as phone:
+            seen: list[tuple[str, bool]] = []
+            member, over = mock.own_load.member, mock.own_load.over
+            gone: list[str] = []
+
+            def noted(channel: str, *, talks: bool) -> None:
+                seen.append((channel, talks))
+                member(channel, talks=talks)
+
+            def forgotten(channel: str) -> None:
+                gone.append(channel)
+                over(channel)
+
+            mock.own_load.member, mock.own_load.over = noted, forgotten  # type: ignore[method-assign]
+            async with phone.dial(ANSWERS) as call:
+                assert await call.answered()
+            channel = call.record.channel
+            assert seen[0] == (channel, False)
+            assert (channel, True) in seen
+            await mock.calls.aclose()
+            assert gone == [channel]
 
     run_virtual(main())
 

@@ -40,7 +40,7 @@ def script_of(calls: int) -> str:
 
 
 async def losses_at_callees(mock: OwnMock, channels: Iterable[str]) -> int:
-    """How many frames were lost, late or concealed on the mock's side, in all calls together.
+    """How many frames were lost, late, concealed or never sent on the mock's side, in all calls together.
 
     Raises:
         TransportUnavailable: the mock does not answer as it should.
@@ -51,7 +51,8 @@ async def losses_at_callees(mock: OwnMock, channels: Iterable[str]) -> int:
         for channel in channels:
             try:
                 answer = await client.get(f"{mock.control_url}/tenants/default/calls/{channel}")
-                lost += sum(answer.raise_for_status().json()["losses"].values())
+                call = answer.raise_for_status().json()
+                lost += sum(call["losses"].values()) + call["counters"]["frames_skipped"]
             except (httpx.HTTPError, ValueError, KeyError, AttributeError, TypeError):
                 raise TransportUnavailable(f"the mock does not say what it lost of the call {channel}") from None
     return lost

@@ -34,7 +34,7 @@ class Trial:
         measured: what the processes needed; None if too few calls were answered.
         skipped: frames that were never sent, because the caller's loop was late.
         lost: frames that were lost, late or concealed at the caller.
-        lost_at_callees: the same at the callees.
+        lost_at_callees: the same at the callees, and frames that the mock never sent, because its loop was late.
         silent_s: how many seconds of the callees' recordings lack their own caller's tone.
         problem: what failed; empty if nothing did.
     """

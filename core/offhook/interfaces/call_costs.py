@@ -65,3 +65,7 @@ class CallCosts:
         xz, yz = self._xz + _ASSUMED * _TALK_OF_DIAL * dial_s, self._yz + _ASSUMED_DIALS * dial_s
         # Never singular: both squares have been increased.
         return max(0.0, 100 * (xz * yy - yz * self._xy) / (xx * yy - self._xy**2))
+
+    def expected_percent(self, calls: int) -> float:
+        """What this number of calls needs once all of them talk, in percent of one core."""
+        return self.call_percent * (calls + BASE_CALLS)

@@ -15,7 +15,7 @@ import pytest
 from tests.child_output import without_slowness
 from tests.patience import PATIENCE_S, cut_off
 
-from offhook_mockserver.callees.numbers import DEFAULT_NUMBER
+from offhook_mockserver.callees.summaries import DEFAULT_NUMBER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

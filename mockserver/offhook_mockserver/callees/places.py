@@ -7,7 +7,7 @@ from typing import Final
 
 from offhook.paths import nearest_file
 from offhook.wording import nearest_name, quoted_path
-from offhook_mockserver.callees.speech import CLIPS
+from offhook_mockserver.callees.summaries import CLIPS
 
 #: The clips that offhook comes with, which a script or a question names without a folder.
 CLIP_NAMES: Final = ("greeting.wav", "hello.wav", "reply.wav")

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import os
 
 
-#: The folder with the clips that the table of numbers uses: greeting.wav, hello.wav and reply.wav.
-CLIPS: Final = Path(__file__).parent / "clips"
 #: The longest speech, in seconds.
 MAX_SPEECH_S: Final = 600
 #: All speech of one script together, in seconds: it is in memory during the call.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from offhook_mockserver.callees.script_values import steps_of
-from offhook_mockserver.callees.speech import CLIPS
+from offhook_mockserver.callees.summaries import CLIPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

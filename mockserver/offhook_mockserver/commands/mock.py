@@ -141,7 +141,8 @@ def numbers_command(
 
     With offhook mock --scripts FILE numbers, those of the file come first: that checks the file, too.
     """
-    from offhook_mockserver.callees.numbers import all_numbers, table
+    from offhook_mockserver.callees.numbers import all_numbers
+    from offhook_mockserver.callees.summaries import table
 
     options: MockOptions = context.obj
     if not (json or options.as_json):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import ConfigError, StorageError
 from offhook.records import home
 from offhook.wording import quoted_path, system_reason
-from offhook_mockserver.faces.control.place import PREFIX
+from offhook_mockserver.faces.control.place import DOCS, PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -91,9 +91,7 @@ def welcome(server: MockServer, scripts: Mapping[str, Script], control_file: Pat
         scripts: what callees of its own do.
         control_file: the private file with its control token; None if there is none.
     """
-    # Programs that read the ready line need none of these.
-    from offhook_mockserver.callees.numbers import DEFAULT_NUMBER, SPEECH, table
-    from offhook_mockserver.faces.sendblue.documents import DOCS
+    from offhook_mockserver.callees.summaries import CLIPS, DEFAULT_NUMBER, table  # no script is needed for them
 
     where = "the token is not in a file" if control_file is None else f"the token is in {shell_word(str(control_file))}"
     exports = "\n".join(f"  export {name}={shell_word(value)}" for name, value in environment_for(server).items())
@@ -104,7 +102,7 @@ def welcome(server: MockServer, scripts: Mapping[str, Script], control_file: Pat
 OFFHOOK_STORE keeps these calls apart from your real ones; `unset OFFHOOK_STORE` when you are done.
 Try it in another terminal, with these variables set:
 
-  offhook call {DEFAULT_NUMBER} --say wav:{SPEECH / "greeting.wav"}
+  offhook call {DEFAULT_NUMBER} --say wav:{CLIPS / "greeting.wav"}
 
 Numbers, and what happens when you call them:
 

@@ -7,18 +7,14 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from starlette.routing import BaseRoute, Match
-
 from offhook.session import Grade
 from offhook.wording import quoted
-from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.tenants.settings import ErrorBody
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from starlette.responses import Response
-    from starlette.types import Receive, Scope, Send
 
     from offhook_mockserver.tenants.entry import Json
 
@@ -106,26 +102,10 @@ def _likeness(some: set[str], others: set[str]) -> float:
     return len(some & others) / (len(some) + len(others) + 1)
 
 
-class UnknownRoute(BaseRoute):
-    """The answer to every other path and method; the last of a router's routes.
-
-    Args:
-        known: routes that the client may have meant, as ``METHOD /path``, each with a note or "".
-    """
-
-    def __init__(self, known: Mapping[str, str]) -> None:
-        self._known = known
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        message = unknown_route(f"{scope['method']} {scope['path']}", self._known)
-        await refuse(UNKNOWN_ROUTE, message)(scope, receive, send)
-
-
 def refuse(refusal: ApiRefusal, message: str, shape: ErrorBody = ErrorBody.STATUS_MESSAGE) -> Response:
     """A refusal; by default in the shape that Sendblue's clients look for first. Assumed for ``/facetime``."""
+    from offhook_mockserver.doors.json_answer import JsonAnswer  # a mock listens before it imports starlette
+
     return JsonAnswer(_body(refusal.status, message, shape), refusal.status)
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
         Voicemail,
         Wait,
     )
-    from offhook_mockserver.callees.speech import CLIPS
+    from offhook_mockserver.callees.summaries import CLIPS
     from offhook_mockserver.callees.toml import load_scripts
     from offhook_mockserver.faces.control.api import control_openapi
     from offhook_mockserver.faces.sendblue.documents import sendblue_openapi
@@ -133,7 +133,7 @@ _SCRIPT: Final = "offhook_mockserver.callees.script"
 _SETTINGS: Final = "offhook_mockserver.tenants.settings"
 _EFFECTS: Final = "offhook_mockserver.tenants.effects"
 _HOMES: Final[Mapping[str, str]] = {
-    "CLIPS": "offhook_mockserver.callees.speech",
+    "CLIPS": "offhook_mockserver.callees.summaries",
     "load_scripts": "offhook_mockserver.callees.toml",
     "control_openapi": "offhook_mockserver.faces.control.api",
     "sendblue_openapi": "offhook_mockserver.faces.sendblue.documents",

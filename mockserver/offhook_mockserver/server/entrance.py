@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offhook_mockserver.tenants.effects import ConnectionsRefused
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -30,6 +28,8 @@ class Entrance:
 
     def fault_made(self, fault: Fault) -> None:
         """See `FaultWatcher`."""
+        from offhook_mockserver.tenants.effects import ConnectionsRefused  # few mocks have faults
+
         if isinstance(fault.effect, ConnectionsRefused):
             self._refusing.append(fault)
             if len(self._refusing) == 1:

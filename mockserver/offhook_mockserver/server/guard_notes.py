@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from offhook.wording import printable
 from offhook_mockserver.faces.control.place import is_control
 from offhook_mockserver.faces.operations.request import headers_of
-from offhook_mockserver.faces.sendblue.credentials import named_tenant
 from offhook_mockserver.tenants.entry import EntryKind
 
 if TYPE_CHECKING:
@@ -78,5 +77,7 @@ class GuardNotes:
         if unnoted := self._unnoted.pop(status, 0):
             fields["unnoted"] = unnoted
             text = f"{text} ({unnoted} more with this status before it)"
+        from offhook_mockserver.faces.sendblue.credentials import named_tenant  # which most mocks need later, or never
+
         tenant = named_tenant(self._tenants, headers_of(scope)) or self._stray
         tenant.journal.add(EntryKind.REFUSAL, text, fields=fields, grade=refused.refusal.grade)

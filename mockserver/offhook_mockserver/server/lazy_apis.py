@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from starlette.applications import Starlette
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
@@ -76,6 +75,8 @@ class LazyApis:
     @cached_property
     def documents(self) -> Starlette:
         """The documents of Sendblue's API; requests for anything else are passed on to the API."""
+        from starlette.applications import Starlette
+
         from offhook_mockserver.faces.sendblue.documents import ApiDocuments
 
         documents = Starlette(routes=ApiDocuments().routes(), exception_handlers={Exception: _internal_error})

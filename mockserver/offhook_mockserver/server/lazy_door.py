@@ -8,10 +8,6 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Final
 
-from starlette.routing import Router
-
-from offhook_mockserver.doors.json_answer import JsonAnswer
-from offhook_mockserver.faces.refusals import UnknownRoute
 from offhook_mockserver.server.lazy_apis import FOR_CALLS, FOR_CONTROL
 
 if TYPE_CHECKING:
@@ -101,11 +97,15 @@ class LazyDoor:
                 'run pip install "offhook[mock]" and start the mock again'
             )
             _log.warning("%s", problem)
+            from offhook_mockserver.doors.json_answer import JsonAnswer
             from offhook_wire.relay_protocol import Refusal, RefusalAnswer
 
             self._app = JsonAnswer(RefusalAnswer(Refusal("unavailable", problem)).to_json(), 503)
             return
+        from starlette.routing import Router
+
         from offhook_mockserver.doors.webrtc.door import WebRtcDoor
+        from offhook_mockserver.faces.unknown_route import UnknownRoute
 
         self._door = WebRtcDoor(self._rooms, self._clock, self._ids)
         # As elsewhere, no redirects, and an answer in JSON to unknown routes.

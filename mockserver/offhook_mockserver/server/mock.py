@@ -18,7 +18,6 @@ from offhook.plugin import Plugins, hookimpl
 from offhook.secret import Secret
 from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.usual import script_for
-from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.doors.limits import DETECT_S
 from offhook_mockserver.faces.control.place import is_control
 from offhook_mockserver.faces.control.refusals import control_refusal
@@ -257,6 +256,7 @@ class Mock:
 
     async def relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer requests below ``/relay/``."""
+        from offhook_mockserver.doors.json_answer import JsonAnswer
         from offhook_wire.relay_protocol import Refusal, RefusalAnswer
 
         refusal = Refusal("unavailable", "this mock has no WebRTC relay: join its rooms with the transport memory")

@@ -17,8 +17,8 @@ from offhook.errors import CallStateError, ConfigError
 from offhook.interfaces import e164
 from offhook.paths import expanded
 from offhook.wording import no_attribute
-from offhook_mockserver.callees.numbers import DEFAULT_NUMBER
 from offhook_mockserver.callees.specs import check_spec
+from offhook_mockserver.callees.summaries import DEFAULT_NUMBER
 from offhook_mockserver.callees.toml import scripts_of
 from offhook_mockserver.testkit.applications import check_application
 from offhook_mockserver.testkit.bridge import VirtualBridge, refuse_in_a_loop

@@ -14,7 +14,7 @@ from offhook.plugin import Plugins
 from offhook.session.events import LeaveReason, MemberJoined, MemberLeft, MemberPublished
 from offhook.testing.virtual_time import run_virtual
 from offhook_mockserver.callees.callee import CalleeEnd
-from offhook_mockserver.callees.numbers import DEFAULT_NUMBER, NUMBERS, table
+from offhook_mockserver.callees.numbers import NUMBERS
 from offhook_mockserver.callees.script import (
     Answer,
     Decline,
@@ -31,6 +31,7 @@ from offhook_mockserver.callees.script import (
     Wait,
 )
 from offhook_mockserver.callees.speech import MAX_SPEECH_S, Speech
+from offhook_mockserver.callees.summaries import DEFAULT_NUMBER, table
 from offhook_mockserver.callees.usual import script_for
 from offhook_mockserver.callees.voice import load_speech
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from offhook.arguments import check_flag, check_seconds
 from offhook_mockserver.callees.ends import CalleeEnd
 from offhook_mockserver.callees.moments import MomentCode
-from offhook_mockserver.callees.speech import CLIPS, Speech
+from offhook_mockserver.callees.speech import Speech
 from offhook_mockserver.callees.step import Step, When
+from offhook_mockserver.callees.summaries import CLIPS
 
 if TYPE_CHECKING:
     import os

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from offhook.session import Grade
-from offhook_mockserver.doors.json_answer import JsonAnswer
 from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 
 if TYPE_CHECKING:
@@ -99,6 +98,8 @@ def unread_code(status: int) -> str:
 
 def control_refusal(refused: RequestRefused) -> Response:
     """A refusal as an answer."""
+    from offhook_mockserver.doors.json_answer import JsonAnswer  # a mock listens before it imports starlette
+
     status = refused.refusal.status
     code = refused.code if isinstance(refused, ControlRefused) else _BY_STATUS.get(status, "malformed")
     answer = JsonAnswer({"error": {"code": code, "message": str(refused)}}, status)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import Response
 from starlette.routing import Route
 
+from offhook_mockserver.faces.control.place import DOCS
 from offhook_mockserver.faces.sendblue.api import OPERATIONS
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 
 OPENAPI: Final = "/mock/openapi.json"
-DOCS: Final = "/mock/docs"
 
 
 def sendblue_openapi() -> dict[str, object]:

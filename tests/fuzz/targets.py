@@ -30,7 +30,7 @@ from websockets.server import ServerProtocol
 from offhook.errors import CarrierError, OffhookError, SourceError, StorageError
 from offhook.interfaces import AudioFrame, Ids, LeaveReason
 from offhook.records import load_json, to_json
-from offhook.records.replay import replay
+from offhook.records.replayed import replay
 from offhook.secret import Secret
 from offhook_audio.wav import WavSource
 from offhook_jsonl.archive import JsonLinesArchive

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from offhook import AudioFrame, Phone
 from offhook.plugin.manager import Plugins
-from offhook.records.replay import replay
+from offhook.records.replayed import replay
 from offhook.testing import LinkedTransport, ScriptedCarrier
 from offhook_sqlite.store import SqliteStore
 

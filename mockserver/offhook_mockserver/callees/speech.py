@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from offhook.arguments import check_path, check_seconds
@@ -12,6 +11,7 @@ from offhook.paths import expanded
 
 if TYPE_CHECKING:
     import os
+    from pathlib import Path
 
 
 #: The longest speech, in seconds.

@@ -141,4 +141,4 @@ async def serve(options: MockOptions, stop: Stop) -> int:
             task = asyncio.current_task()
             assert task is not None
             task.uncancel()
-        return server.calls.up
+        return server.calls_up

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from offhook.errors import OffhookError
 from offhook.wording import quoted
-from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_wire.access_token import TokenInvalid
 from offhook_wire.relay_protocol import Refusal
 

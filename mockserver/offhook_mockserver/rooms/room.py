@@ -10,11 +10,11 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from offhook.errors import OffhookError
 from offhook.interfaces import LeaveReason, MemberJoined, MemberLeft, MemberPublished
 from offhook.wording import printable
 from offhook_mockserver.rooms.member import RoomCounters
 from offhook_mockserver.rooms.pcm_member import PcmMember
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_mockserver.rooms.room_faults import NoFaults
 from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_wire.access_token import AccessToken, TokenInvalid, TokenReason, verify
@@ -44,12 +44,6 @@ MOST_UIDS: Final = 1024
 MOST_MISUSES: Final = 32
 #: Uids are 32 bits and 0 means "choose one for me".
 _UID_LIMIT: Final = 2**32
-
-
-class RoomError(OffhookError):
-    """A room cannot be opened or joined: its name is taken, too many are open, or it is closed or full."""
-
-    code = "room"
 
 
 class Room:

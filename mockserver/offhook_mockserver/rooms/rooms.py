@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from offhook_mockserver.rooms.room import Room, RoomError
+from offhook_mockserver.rooms.room_error import RoomError
 
 if TYPE_CHECKING:
     from offhook.interfaces import Clock, Ids
     from offhook.secret import Secret
+    from offhook_mockserver.rooms.room import Room
 
 
 class Rooms:
@@ -48,6 +49,8 @@ class Rooms:
         Raises:
             RoomError: the channel is open already, or the limit is reached.
         """
+        from offhook_mockserver.rooms.room import Room  # a mock listens before it has any
+
         if channel in self._rooms:
             raise RoomError(f"channel {channel} is open already")
         if len(self._rooms) >= self._limit:

@@ -38,7 +38,7 @@ class LazyApis:
     Args:
         tenants: the tenants.
         first: the first tenant.
-        calls: starts and owns calls.
+        calls: returns what starts and owns calls.
         plugins: what opens audio.
         recordings: the folder for what callees hear, or None.
         environment_of: returns the settings with which a program calls through the mock, with the keys of a tenant.
@@ -50,7 +50,7 @@ class LazyApis:
         *,
         tenants: Tenants,
         first: Tenant,
-        calls: Calls,
+        calls: Callable[[], Calls],
         plugins: Plugins,
         recordings: Path | None,
         environment_of: Callable[[Tenant], Mapping[str, str]],
@@ -70,7 +70,7 @@ class LazyApis:
         """Sendblue's API."""
         from offhook_mockserver.faces.sendblue.api import SendblueApi
 
-        return SendblueApi(self._tenants, self._calls, self._first)
+        return SendblueApi(self._tenants, self._calls(), self._first)
 
     @cached_property
     def documents(self) -> Starlette:

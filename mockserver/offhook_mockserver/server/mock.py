@@ -6,6 +6,7 @@ register the transport ``memory``, which joins their rooms.
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Final, Self
@@ -22,14 +23,13 @@ from offhook_mockserver.doors.limits import DETECT_S
 from offhook_mockserver.faces.control.place import is_control
 from offhook_mockserver.faces.control.refusals import control_refusal
 from offhook_mockserver.faces.refusals import refuse
-from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.server.entrance import Entrance
 from offhook_mockserver.server.guard_notes import GuardNotes
 from offhook_mockserver.server.http_guard import JSON_BODY, AcceptedBody, Guard
 from offhook_mockserver.server.lazy_apis import LazyApis
 from offhook_mockserver.server.loopback import LOOPBACK
-from offhook_mockserver.tenants.calls import Calls
 from offhook_mockserver.tenants.own_load import OwnLoad, check_late_limit
 from offhook_mockserver.tenants.settings import check_tenant_settings
 from offhook_mockserver.tenants.shown_keys import CONTROL_TOKEN
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from offhook_mockserver.doors.memory.transport import MemoryTransport
     from offhook_mockserver.faces.refusals import RequestRefused
     from offhook_mockserver.tenants.call import CallEvent
+    from offhook_mockserver.tenants.calls import Calls
     from offhook_mockserver.tenants.settings import TenantBounds, TenantSettings
     from offhook_mockserver.tenants.tenant import Tenant
 
@@ -89,7 +90,6 @@ class Mock:
         tenant: its first tenant. Its journal also notes requests that name no tenant.
         tenants: all tenants.
         rooms: the open channels.
-        calls: starts and owns calls.
         control_token: what programs need to control it over HTTP, see `faces/control`.
         entrance: whether a fault refuses connections.
         dispatcher: delivers the webhooks of all tenants.
@@ -140,18 +140,12 @@ class Mock:
         self.own_load: OwnLoad = OwnLoad(self.clock, late_limit_ms)
         self._recordings = None if recordings is None else expanded(recordings).absolute()
         self._plugins = plugins or Plugins.load()
-        self.calls: Calls = Calls(
-            self.rooms,
-            self._plugins,
-            recordings=self._recordings,
-            on_event=on_event,
-            script_for=script_for,
-            own_load=self.own_load,
-        )
+        self._on_event = on_event
+        self._script_for = script_for
         self._apis = LazyApis(
             tenants=self.tenants,
             first=self.tenant,
-            calls=self.calls,
+            calls=lambda: self.calls,
             plugins=self._plugins,
             recordings=self._recordings,
             environment_of=self.environment_of,
@@ -159,6 +153,25 @@ class Mock:
         )
         self.guard_notes: GuardNotes = GuardNotes(self.tenants, self.tenant, self.clock)
         self.app: ASGIApp = Guard(self._build(), self._hosts, accepted=self._accepted, refusal=self._refusal)
+
+    @cached_property
+    def calls(self) -> Calls:
+        """Starts and owns calls."""
+        from offhook_mockserver.tenants.calls import Calls  # a mock listens before it has any
+
+        return Calls(
+            self.rooms,
+            self._plugins,
+            recordings=self._recordings,
+            on_event=self._on_event,
+            script_for=self._script_for,
+            own_load=self.own_load,
+        )
+
+    @property
+    def calls_up(self) -> int:
+        """How many calls there are now."""
+        return self.calls.up if "calls" in vars(self) else 0
 
     @property
     def port(self) -> int:
@@ -240,7 +253,7 @@ class Mock:
         """End all calls and finish their recordings. Idempotent and bounded."""
         try:
             self._end_control()
-            await self.calls.aclose()
+            await self._close_calls()
             await self.dispatcher.aclose()
         finally:
             self.rooms.close_all()
@@ -265,6 +278,10 @@ class Mock:
     def _hosts(self) -> frozenset[str]:
         """The accepted values of a Host header."""
         return frozenset(f"{name}:{self.port}" for name in (LOOPBACK, "localhost"))
+
+    async def _close_calls(self) -> None:
+        if "calls" in vars(self):
+            await self.calls.aclose()
 
     def _end_control(self) -> None:
         """End what clients wait for, their streams and what goes on in accounts, and delete what was uploaded."""

@@ -169,7 +169,7 @@ class MockServer(Mock):
             self._end_control()
             await self._door.settled()
             async with asyncio.timeout(_STOP_TIMEOUT_S):
-                await self.calls.aclose()
+                await self._close_calls()
                 await self.dispatcher.aclose()
                 await self._door.aclose()
                 if "_pcm_door" in vars(self):

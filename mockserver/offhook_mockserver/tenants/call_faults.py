@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from offhook.interfaces import Direction
-from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_mockserver.tenants.effects import (
     ChannelClosed,
     ChannelMissing,

@@ -14,7 +14,7 @@ from offhook.interfaces import MemberJoined, MemberPublished
 from offhook.wording import describe
 from offhook_mockserver.callees.ends import CalleeEnd
 from offhook_mockserver.callees.usual import script_for
-from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_mockserver.tenants.call import MockCall
 from offhook_mockserver.tenants.call_events import call_ended
 from offhook_mockserver.tenants.call_faults import CallFaults

@@ -19,7 +19,7 @@ from offhook import Evidence
 from offhook.cli.exit_codes import ExitCode
 from offhook.cli.root import run as offhook
 from offhook.plugin.manager import Plugins
-from offhook.records.replay import replay
+from offhook.records.replayed import replay
 from offhook.session.facts import _OLD_EVIDENCE
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from tests.core.rig import NUMBER, rig, run
 
 from offhook import CallPolicy, CallState, Disposition, LegState
 from offhook.errors import CallStateError, ImpossibleEvent
-from offhook.records.replay import replay
+from offhook.records.replayed import replay
 from offhook.session import events, outcome
 from offhook.session.events import (
     AudioHeard,

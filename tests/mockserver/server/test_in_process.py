@@ -19,7 +19,7 @@ from offhook.testing import LoopClock, run_virtual
 from offhook_mockserver.callees.callee import CalleeEnd
 from offhook_mockserver.doors.memory.transport import MemoryTransport
 from offhook_mockserver.far_ends import RenewsGrants
-from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_mockserver.server.in_process import InProcessMock
 from offhook_mockserver.server.socket_server import MockServer
 

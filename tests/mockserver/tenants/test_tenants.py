@@ -16,7 +16,7 @@ from offhook.testing import LoopClock
 from offhook_mockserver.callees.callee import CalleeEnd
 from offhook_mockserver.callees.script import Answer, HangUp, Mute, NeverAnswer, Repeat, Script, SecondDevice
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
-from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_mockserver.server import InProcessMock, NotSeen, TenantBounds, TenantSettings
 from offhook_mockserver.tenants.tenant import Tenants, mint_token
 

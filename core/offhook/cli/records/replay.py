@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from offhook.cli.output import print_line
 from offhook.cli.records.show import call_line
 from offhook.errors import ConfigError
-from offhook.records.replay import replay
+from offhook.records.replayed import replay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from offhook.interfaces.store import Document
-    from offhook.records.replay import ReplayedEntry
+    from offhook.records.replayed import ReplayedEntry
 
 
 def show_replay(record: Document, journal: Sequence[Document]) -> int:

@@ -16,7 +16,7 @@ from offhook.wording import quoted
 from offhook_mockserver.doors.limits import DETECT_S
 from offhook_mockserver.doors.memory.leg import MemoryLeg
 from offhook_mockserver.doors.memory.network import MemoryNetwork
-from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_wire.access_token import TokenInvalid
 from offhook_wire.relay_protocol import JOIN_TIMEOUT_S
 

@@ -19,7 +19,7 @@ from offhook_mockserver.doors.limits import MOST_JOINING
 from offhook_mockserver.doors.pcm.client import PcmClient
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
 from offhook_mockserver.rooms.member import Reservation
-from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_wire.pcm_protocol import MAX_TEXT_BYTES, PCM_PATH, PCM_PROTOCOL, Join, encode
 from offhook_wire.relay_protocol import JOIN_TIMEOUT_S, Refusal
 from offhook_wire.strict_json import WHOLE, ProtocolError

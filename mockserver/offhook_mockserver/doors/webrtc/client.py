@@ -10,7 +10,7 @@ from offhook.interfaces import LeaveReason, LegClosed, MemberJoined, MemberLeft,
 from offhook_mockserver.doors.client import renew, serve
 from offhook_mockserver.doors.outbox import Outbox
 from offhook_mockserver.rooms.client_path import ClientPath
-from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_mockserver.rooms.token_life import TokenLife
 from offhook_wire.liveness import LivenessTimer

@@ -19,7 +19,7 @@ from offhook_mockserver.doors.limits import MOST_JOINING
 from offhook_mockserver.doors.webrtc.client import WebRtcClient
 from offhook_mockserver.rooms.admission import JoinRefused, check_may_join
 from offhook_mockserver.rooms.member import Reservation
-from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_wire.peer import Certificate, make_certificate, make_ports
 from offhook_wire.relay_protocol import (
     EVENTS_PATH,

@@ -23,7 +23,7 @@ from offhook_mockserver.faces.refusals import ApiRefusal, RequestRefused
 from offhook_mockserver.faces.sendblue.families import Family
 from offhook_mockserver.faces.sendblue.operation import Answer, Note, Operation, Scoped
 from offhook_mockserver.faces.sendblue.own_lines import is_own_line
-from offhook_mockserver.rooms.room import RoomError
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_mockserver.tenants.effects import FlawedGrant, FlawedToken
 from offhook_mockserver.tenants.fault_register import START_CALL
 from offhook_mockserver.tenants.flawed_token import mint_flawed_token

@@ -14,7 +14,7 @@ from tests.core.rig import NUMBER, Rig, frame, later, rig, run
 
 from offhook import AnswerPolicy, CallPolicy, CallState, OffhookError
 from offhook.errors import ConfigError, RequestRejected, StartAmbiguous
-from offhook.records.replay import replay
+from offhook.records.replayed import replay
 from offhook.session.events import (
     AudioLost,
     AudioReturned,

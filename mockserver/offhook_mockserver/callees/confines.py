@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from offhook.errors import ConfigError
 from offhook.wording import nearest_name, quoted_path, system_reason
 from offhook_mockserver.callees.places import CLIP_NAMES, clip
-from offhook_mockserver.callees.speech import CLIPS
+from offhook_mockserver.callees.summaries import CLIPS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

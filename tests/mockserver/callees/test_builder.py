@@ -49,7 +49,7 @@ from offhook_mockserver.callees.script import (
     Voicemail,
     Wait,
 )
-from offhook_mockserver.callees.speech import CLIPS
+from offhook_mockserver.callees.summaries import CLIPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,7 @@ from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.numbers import HELLO, NUMBERS
 from offhook_mockserver.callees.script import VERBS, Say, Script, ScriptError
 from offhook_mockserver.callees.script_reader import METHODS
-from offhook_mockserver.callees.speech import CLIPS
+from offhook_mockserver.callees.summaries import CLIPS
 from offhook_mockserver.callees.toml import load_scripts
 from offhook_mockserver.callees.toml_lines import StepLines
 from offhook_mockserver.callees.toml_writer import to_toml

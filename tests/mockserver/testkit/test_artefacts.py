@@ -17,7 +17,7 @@ from offhook.secret import MASK, Secret
 from offhook.session import Grade
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.kept_audio import CallAudio
-from offhook_mockserver.callees.speech import CLIPS
+from offhook_mockserver.callees.summaries import CLIPS
 from offhook_mockserver.callees.toml import load_scripts
 from offhook_mockserver.tenants.entry import Entry, EntryKind
 from offhook_mockserver.testkit.allowances import ALLOWANCES, Leftover

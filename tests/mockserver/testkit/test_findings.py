@@ -10,7 +10,7 @@ import pytest
 from tests.mockserver.testkit.test_mock import NUMBER, OTHER, bot
 
 from offhook.errors import ConfigError, OffhookError, SourceError
-from offhook_mockserver.callees.speech import CLIPS
+from offhook_mockserver.callees.summaries import CLIPS
 from offhook_mockserver.faces.control.faults import shown_fault
 from offhook_mockserver.server import Answer, EntryKind, HangUp, Say, Script, ScriptError
 from offhook_mockserver.testkit import CalleeEnd, MockHandle, NotVirtual, ScriptFailed, mock

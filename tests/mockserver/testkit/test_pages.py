@@ -26,7 +26,7 @@ from offhook.errors import OffhookError
 from offhook.plugin import Plugins
 from offhook_mockserver.callees.builder import CalleeScript
 from offhook_mockserver.callees.script import VERBS
-from offhook_mockserver.callees.speech import CLIPS
+from offhook_mockserver.callees.summaries import CLIPS
 from offhook_mockserver.callees.toml import load_scripts
 from offhook_mockserver.tenants.faults import FAULT_NAMES
 from offhook_mockserver.testkit import CalleeEnd, MockOptions

@@ -9,7 +9,7 @@ from offhook_mockserver.callees.order import MOST_STEPS
 from offhook_mockserver.callees.places import CLIP_NAMES
 from offhook_mockserver.callees.script_values import callee_of, scripts_from
 from offhook_mockserver.callees.specs import check_spec
-from offhook_mockserver.callees.speech import CLIPS
+from offhook_mockserver.callees.summaries import CLIPS
 from offhook_mockserver.faces.control.callee_waits import UNTIL, wait_for_callee
 from offhook_mockserver.faces.control.calls import CALL, shown_call
 from offhook_mockserver.faces.control.clips import HOW_TO_UPLOAD

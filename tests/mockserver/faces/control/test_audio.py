@@ -12,7 +12,7 @@ import pytest
 from tests.mockserver.faces.control.control_client import NUMBER, ControlClient, T, call, controlled, wav
 
 from offhook.testing.audio import Clip, Heard
-from offhook_mockserver.callees.speech import CLIPS as OWN
+from offhook_mockserver.callees.summaries import CLIPS as OWN
 from offhook_mockserver.faces.control import call_audio
 from offhook_mockserver.faces.control.questions import QUESTIONS
 from offhook_mockserver.server import TenantSettings

@@ -11,7 +11,7 @@ import pytest
 from tests.mockserver.faces.control.control_client import NUMBER, ControlClient, T, call, controlled, wav
 
 from offhook.testing.audio import Clip
-from offhook_mockserver.callees.speech import CLIPS as OWN
+from offhook_mockserver.callees.summaries import CLIPS as OWN
 from offhook_mockserver.server import TenantSettings
 from offhook_mockserver.tenants import clips
 

@@ -39,7 +39,7 @@ class LazyApis:
         tenants: the tenants.
         first: the first tenant.
         calls: returns what starts and owns calls.
-        plugins: what opens audio.
+        plugins: returns what opens audio.
         recordings: the folder for what callees hear, or None.
         environment_of: returns the settings with which a program calls through the mock, with the keys of a tenant.
         control_token: what requests for the control API must prove to have.
@@ -51,7 +51,7 @@ class LazyApis:
         tenants: Tenants,
         first: Tenant,
         calls: Callable[[], Calls],
-        plugins: Plugins,
+        plugins: Callable[[], Plugins],
         recordings: Path | None,
         environment_of: Callable[[Tenant], Mapping[str, str]],
         control_token: Secret,
@@ -99,7 +99,7 @@ class LazyApis:
         parts = Controlled(
             tenants=self._tenants,
             first=self._first,
-            plugins=self._plugins,
+            plugins=self._plugins(),
             recordings=self._recordings,
             environment_of=self._environment_of,
             waits=Waits(),

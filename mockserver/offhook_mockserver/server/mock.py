@@ -27,6 +27,7 @@ from offhook_mockserver.rooms.room_error import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.server.entrance import Entrance
 from offhook_mockserver.server.guard_notes import GuardNotes
+from offhook_mockserver.server.health import answer_health, is_health
 from offhook_mockserver.server.http_guard import JSON_BODY, AcceptedBody, Guard
 from offhook_mockserver.server.lazy_apis import LazyApis
 from offhook_mockserver.server.loopback import LOOPBACK
@@ -139,20 +140,24 @@ class Mock:
         self.tenant: Tenant = self.tenants.create(settings=tenant, bounds=bounds)
         self.own_load: OwnLoad = OwnLoad(self.clock, late_limit_ms)
         self._recordings = None if recordings is None else expanded(recordings).absolute()
-        self._plugins = plugins or Plugins.load()
+        self._given_plugins = plugins
         self._on_event = on_event
         self._script_for = script_for
         self._apis = LazyApis(
             tenants=self.tenants,
             first=self.tenant,
             calls=lambda: self.calls,
-            plugins=self._plugins,
+            plugins=lambda: self._plugins,
             recordings=self._recordings,
             environment_of=self.environment_of,
             control_token=self.control_token,
         )
         self.guard_notes: GuardNotes = GuardNotes(self.tenants, self.tenant, self.clock)
         self.app: ASGIApp = Guard(self._build(), self._hosts, accepted=self._accepted, refusal=self._refusal)
+
+    @cached_property
+    def _plugins(self) -> Plugins:
+        return self._given_plugins or Plugins.load()
 
     @cached_property
     def calls(self) -> Calls:
@@ -314,6 +319,8 @@ class Mock:
             # The WebRTC door's routes are not known before its libraries are imported, so it gets the whole path.
             if path.startswith(_RELAY):
                 await self.relay(scope, receive, send)
+            elif path and is_health(scope):
+                await answer_health(scope, receive, send)
             elif scope["type"] == "http" and is_control(scope):
                 await self._apis.control(scope, receive, send)
             elif path.startswith(_OURS) or scope["type"] != "http":

@@ -121,7 +121,7 @@ class MockServer(Mock):
             webhook_hosts=self.settings.webhook_hosts,
             late_limit_ms=self.settings.late_limit_ms,
         )
-        self._door = LazyDoor(self.rooms, self.clock, self.ids)
+        self._door = LazyDoor(self.rooms, self.clock, self.ids, imported=lambda: self.calls)
         self._port = 0
         self._own_names: frozenset[str] = frozenset()
         self._server: LoopServer | None = None

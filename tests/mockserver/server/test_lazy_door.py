@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import threading
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,12 @@ import pytest
 
 from offhook_mockserver.server import MockServer
 from offhook_mockserver.server import lazy_door as module
+from offhook_mockserver.server.health import HEALTH
 from offhook_wire.relay_protocol import HEALTH_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
 _LONG_S = 600.0
 
@@ -24,11 +27,11 @@ _LONG_S = 600.0
 def imports(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the threads in which the imports were made."""
     made: list[str] = []
-    real: Callable[[], None] = module._import_all
+    real = module._import_all
 
-    def counted() -> None:
+    def counted(stopping: Callable[[], bool]) -> None:
         made.append(threading.current_thread().name)
-        real()
+        real(stopping)
 
     monkeypatch.setattr(module, "_import_all", counted)
     return made
@@ -74,6 +77,51 @@ def test_a_mock_that_stops_before_they_begin_does_not_wait_for_them(
 
     asyncio.run(main())
     assert imports == []
+
+
+def test_a_mock_that_stops_meanwhile_imports_no_further_part_and_all_when_it_starts_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_HEAD_START_S", 0.0)
+    real, began, may_end = importlib.import_module, threading.Event(), threading.Event()
+    named: list[str] = []
+
+    def slow(name: str) -> ModuleType:
+        named.append(name)
+        began.set()
+        may_end.wait()
+        return real(name)
+
+    async def main() -> None:
+        server = MockServer()
+        await server.start()
+        with monkeypatch.context() as patch:
+            patch.setattr(module.importlib, "import_module", slow)
+            await asyncio.to_thread(began.wait)
+            stopping = asyncio.create_task(server.aclose())
+            await asyncio.sleep(0)
+            may_end.set()
+            await stopping
+        assert len(named) == 1
+        await server.start()
+        assert await _health(server) == 200
+        await server.aclose()
+
+    asyncio.run(main())
+
+
+def test_programs_can_wait_for_a_mock_without_keys_and_nothing_is_imported_or_noted_for_them() -> None:
+    async def main() -> None:
+        async with MockServer() as server, httpx.AsyncClient(base_url=server.url, trust_env=False) as client:
+            answer = await client.get(HEALTH)
+            assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+            assert (await client.head(HEALTH)).headers["content-length"] == str(len(answer.content))
+            assert (await client.get(HEALTH, headers={"host": "elsewhere.example"})).status_code == 421
+            assert not vars(server._apis).keys() & {"control", "sendblue", "documents"}
+            assert (await client.delete(HEALTH)).status_code == 501
+            assert [entry.kind.value for entry in server.tenant.journal.entries] == ["refusal", "unexpected"]
+
+    asyncio.run(main())
 
 
 def test_a_mock_in_a_program_freezes_nothing_of_it() -> None:

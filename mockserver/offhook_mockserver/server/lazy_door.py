@@ -34,15 +34,6 @@ _LIBRARIES: Final = (
     "pyee.asyncio",
     "aiortc",
 )
-    "cryptography.x509",
-    "OpenSSL.SSL",
-    "av.video.frame",
-    "av",
-    "ifaddr",
-    "aioice",
-    "pyee.asyncio",
-    "aiortc",
-)
 #: How long the first requests have, before the imports compete with them.
 _HEAD_START_S: Final = 0.05
 

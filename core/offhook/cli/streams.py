@@ -111,7 +111,9 @@ class Writer:
             if not self._pieces:
                 return None
             missing = f"({dropped} lines were dropped here, because the output was not read)\n" if dropped else ""
-            return missing.encode("ascii") + self._pieces.popleft()
+            data = missing.encode("ascii") + b"".join(self._pieces)
+            self._pieces.clear()
+            return data
 
     def _put(self, data: bytes) -> None:
         try:

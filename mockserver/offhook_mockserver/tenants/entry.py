@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 import sys
@@ -233,6 +234,20 @@ def size_of(text: str, fields_bytes: int) -> int:
     return _ENTRY_BYTES + sys.getsizeof(text) + fields_bytes
 
 
+def _number(value: float | None) -> float | str | None:
+    """A number, True, False or None as an entry keeps it."""
+    if isinstance(value, float) and not math.isfinite(value):  # JSON has no such numbers
+        return str(value)
+    if isinstance(value, int) and abs(value) >= _MOST_INT:
+        return "an integer of more than 20 digits"
+    return value
+
+
+@functools.lru_cache(maxsize=256)
+def _names_a_secret(name: str) -> bool:
+    return _SECRET_NAME.search(name) is not None and not name.endswith(_HASH)
+
+
 class _Cleaner:
     """Copies one entry's fields; what is beyond the limits becomes ``…``."""
 
@@ -245,15 +260,11 @@ class _Cleaner:
         self._left -= _VALUE_COST
         if isinstance(value, str):
             return self._text(value)
-        if isinstance(value, float) and not math.isfinite(value):  # JSON has no such numbers
-            return str(value)
-        if isinstance(value, int) and abs(value) >= _MOST_INT:
-            return "an integer of more than 20 digits"
-        if value is None or isinstance(value, bool | int | float):
-            return value
+        if value is None or isinstance(value, (int, float)):
+            return _number(value)
         if depth == _MOST_DEPTH or self._left <= 0:
             return "…"
-        if isinstance(value, dict | Mapping):  # the usual type first: the other test is slow
+        if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101 - the second test is slow
             copied: dict[str, Json] = {}
             for name, item in value.items():
                 check_text(name, "a name in fields")
@@ -261,13 +272,7 @@ class _Cleaner:
                     copied["…"] = "…"
                     break
                 ours = name in _OUR_NAMES
-                secret = (
-                    not ours
-                    and item is not None
-                    and not isinstance(item, bool)
-                    and _SECRET_NAME.search(name)
-                    and not name.endswith(_HASH)
-                )
+                secret = not ours and item is not None and not isinstance(item, bool) and _names_a_secret(name)
                 # Before the value, which may take all that is left.
                 kept = name if ours else self._text(name)
                 copied[kept] = MASK if secret else self.copy(item, depth + 1)

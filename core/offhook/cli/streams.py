@@ -33,6 +33,8 @@ STDERR: Final = 2
 MOST_PIECES: Final = 1000
 #: How long the last text may take to be written when the process must end.
 LAST_TEXT_S: Final = 0.5
+#: How long the thread that writes waits after each write, so that a burst of lines does not wake it for each of them.
+_PAUSE_S: Final = 0.01
 #: How often it is checked whether the process must end, while the last text is not read.
 _CHECK_S: Final = 0.05
 #: Errors of a descriptor that has no reader any more: the other end of the pipe, or the terminal, is gone.
@@ -54,6 +56,7 @@ class Writer:
         self._changed = threading.Condition()
         self._background = False
         self._stuck = False
+        self._ended = threading.Event()
 
     @property
     def lost(self) -> str:
@@ -80,6 +83,7 @@ class Writer:
         # A daemon, because a write that blocks for good must not keep the process alive.
         thread = threading.Thread(target=self._run, name=f"offhook-output-{self.descriptor}", daemon=True)
         self._background = True
+        self._ended.clear()
         thread.start()
         try:
             yield
@@ -87,6 +91,7 @@ class Writer:
             with self._changed:
                 self._background = False
                 self._changed.notify()
+            self._ended.set()
             while thread.is_alive() and not must_end():
                 thread.join(_CHECK_S)
             thread.join(LAST_TEXT_S)
@@ -103,6 +108,7 @@ class Writer:
     def _run(self) -> None:
         while (data := self._next()) is not None:
             self._put(data)
+            self._ended.wait(_PAUSE_S)
 
     def _next(self) -> bytes | None:
         with self._changed:

@@ -126,7 +126,7 @@ def serve_and_report(options: MockOptions) -> None:
 
 @contextlib.contextmanager
 def _rarer_searches() -> Generator[None]:
-    """While this lasts, Python searches for garbage less often: a call makes hundreds of objects that stay while it is up.
+    """While this lasts, Python searches for garbage less often: a call makes hundreds of objects that stay.
 
     Each search still takes about a millisecond at most.
     """

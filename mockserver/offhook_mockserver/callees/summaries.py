@@ -10,8 +10,6 @@ from offhook.wording import printable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from offhook_mockserver.callees.script import Script
-
 
 #: The folder with the clips that the table of numbers uses: greeting.wav, hello.wav and reply.wav.
 CLIPS: Final = Path(__file__).parent / "clips"
@@ -42,13 +40,13 @@ SUMMARIES: Final[Mapping[str, str]] = {
 }
 
 
-def table(scripts: Mapping[str, Script] | None = None) -> str:
+def table(own: Mapping[str, str] | None = None) -> str:
     """The numbers and what they do, one number on each line, for people.
 
     Args:
-        scripts: scripts that come before those of the table.
+        own: summaries of scripts that come before those of the table, by their numbers.
     """
-    own = {number: script.summary for number, script in (scripts or {}).items()}
+    own = own or {}
     told = {**own, **{number: text for number, text in SUMMARIES.items() if number not in own}}
     rows = [f"  {number}  {printable(text)}" for number, text in told.items()]
     return "\n".join([*rows, f"  any other     like {DEFAULT_NUMBER}"])

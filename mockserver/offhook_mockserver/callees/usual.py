@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def script_for(number: str) -> Script:
     """The script of the callee at `number`; that of numbers which are not in the table is that of its first."""
-    from offhook_mockserver.callees.numbers import DEFAULT_NUMBER, NUMBERS
+    from offhook_mockserver.callees.numbers import NUMBERS
+    from offhook_mockserver.callees.summaries import DEFAULT_NUMBER
 
     return NUMBERS.get(number) or NUMBERS[DEFAULT_NUMBER]
 

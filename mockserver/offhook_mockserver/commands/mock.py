@@ -146,7 +146,7 @@ def numbers_command(
 
     options: MockOptions = context.obj
     if not (json or options.as_json):
-        for line in table(options.scripts).split("\n"):
+        for line in table({number: script.summary for number, script in options.scripts.items()}).split("\n"):
             print_line(line.strip())
         return
     for number, script in all_numbers(options.scripts).items():

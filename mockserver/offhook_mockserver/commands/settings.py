@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 from offhook.errors import ConfigError, StorageError
 from offhook.records import home
 from offhook.wording import quoted_path, system_reason
-from offhook_mockserver.faces.control.place import DOCS, PREFIX
+from offhook_mockserver.faces.control.place import PREFIX
+from offhook_mockserver.faces.front_page import DOCS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -106,7 +107,7 @@ Try it in another terminal, with these variables set:
 
 Numbers, and what happens when you call them:
 
-{table(scripts)}
+{table({number: script.summary for number, script in scripts.items()})}
 
 Let something go wrong: offhook mock fault add lost_answer (offhook mock fault names lists what can).
 

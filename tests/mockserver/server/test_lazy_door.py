@@ -96,7 +96,7 @@ def test_a_mock_that_stops_meanwhile_imports_no_further_part_and_all_when_it_sta
         server = MockServer()
         await server.start()
         with monkeypatch.context() as patch:
-            patch.setattr(module.importlib, "import_module", slow)
+            patch.setattr("offhook_mockserver.server.lazy_door.importlib.import_module", slow)
             await asyncio.to_thread(began.wait)
             stopping = asyncio.create_task(server.aclose())
             await asyncio.sleep(0)

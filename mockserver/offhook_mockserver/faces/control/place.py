@@ -1,4 +1,4 @@
-"""Where the control API and the description of Sendblue's are, for code that runs before anybody has asked for them."""
+"""Where the control API is, for code that runs before anybody has asked for it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ if TYPE_CHECKING:
 
 #: What the paths of the control API begin with.
 PREFIX: Final = "/mock/v1"
-#: The page that describes Sendblue's API as the mock answers it.
-DOCS: Final = "/mock/docs"
 
 
 def is_control(scope: Scope) -> bool:

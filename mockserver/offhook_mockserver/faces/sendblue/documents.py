@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from starlette.responses import Response
 from starlette.routing import Route
 
-from offhook_mockserver.faces.control.place import DOCS
+from offhook_mockserver.faces.front_page import DOCS
 from offhook_mockserver.faces.sendblue.api import OPERATIONS
 
 if TYPE_CHECKING:

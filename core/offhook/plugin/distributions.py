@@ -11,7 +11,6 @@ import os
 import re
 import sys
 from dataclasses import dataclass, field
-from importlib.metadata import Distribution, DistributionFinder, PathDistribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +18,7 @@ from offhook.wording import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, DistributionFinder, EntryPoint
 
 #: Where a distribution keeps its name and version: since 2013, before that, and in a single file.
 _METADATA: Final = ("METADATA", "PKG-INFO", "")
@@ -102,6 +101,8 @@ class _UnreadableError(Exception):
 
 def _discovered(unreadable: list[Unreadable]) -> Iterator[Distribution]:
     """All distributions. Each finder is asked about one place after the other, since it may fail in any of them."""
+    from importlib.metadata import DistributionFinder  # most of what this file takes to import
+
     for finder in tuple(sys.meta_path):
         find: Callable[[DistributionFinder.Context], Iterable[Distribution]] | None
         find = getattr(finder, "find_distributions", None)
@@ -120,6 +121,8 @@ def _discovered(unreadable: list[Unreadable]) -> Iterator[Distribution]:
 
 def _read_again(distribution: Distribution) -> Installed:
     """Read a distribution, unless its files are as they were when it was read last."""
+    from importlib.metadata import PathDistribution
+
     path = _path(distribution)
     if path is None or type(distribution) is not PathDistribution:
         return _read(distribution)
@@ -134,6 +137,8 @@ def _read_again(distribution: Distribution) -> Installed:
 
 @functools.lru_cache(maxsize=2048)
 def _unchanged(folder: str, stamps: tuple[object, ...]) -> Installed:
+    from importlib.metadata import PathDistribution
+
     return _read(PathDistribution(Path(folder)))
 
 

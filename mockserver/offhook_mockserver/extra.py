@@ -25,6 +25,16 @@ def lack(what: str) -> MissingExtraError | None:
     return MissingExtraError(EXTRA, what, missing) if missing else None
 
 
+def require(package: str) -> None:
+    """Check that a package is installed which a module imports later, when a request needs it.
+
+    Raises:
+        ModuleNotFoundError: it is not.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+
 def lazy_name(face: str, name: str, homes: Mapping[str, str]) -> object:
     """Import a name of a face, for its ``__getattr__``.
 

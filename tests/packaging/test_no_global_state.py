@@ -56,6 +56,7 @@ ALLOWED = {
     "offhook_sqlite.store._inherited": "connections that a forked child may neither use nor close",
     "offhook_wire.message._codecs": "the reader and writer of a class of messages are made once; one for each class",
     "offhook_wire.message._dump": "a method of an encoder, which keeps nothing",
+    "offhook_mockserver.tenants.entry._names_a_secret": "what a name says of itself, whoever sends it; 256 at most",
     "offhook_mockserver.doors.json_answer.encode": "a method of an encoder, which keeps nothing",
     "offhook_wire.strict_json._decode": "a method of a decoder, which keeps nothing",
     "offhook_wire.opus.default_backend": "a library is loaded once for the process; it holds nothing of a call",

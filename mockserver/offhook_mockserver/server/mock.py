@@ -20,6 +20,7 @@ from offhook.secret import Secret
 from offhook.wording import quoted_path, system_reason
 from offhook_mockserver.callees.usual import script_for
 from offhook_mockserver.doors.limits import DETECT_S
+from offhook_mockserver.extra import require
 from offhook_mockserver.faces.control.place import is_control
 from offhook_mockserver.faces.control.refusals import control_refusal
 from offhook_mockserver.faces.refusals import refuse
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     from offhook_mockserver.tenants.settings import TenantBounds, TenantSettings
     from offhook_mockserver.tenants.tenant import Tenant
 
+
+require("starlette")
 
 #: Channels of all tenants together.
 _MOST_CHANNELS: Final = 10_000

@@ -34,7 +34,14 @@ CERTIFICATE = make_certificate()
 class Pair:
     """A leg with a socket of its own, and its peer at the relay."""
 
-    def __init__(self, ports: SharedPorts, number: int, **impairments: Impairment) -> None:
+    def __init__(
+        self,
+        ports: SharedPorts,
+        number: int,
+        *,
+        incoming: Impairment | None = None,
+        outgoing: Impairment | None = None,
+    ) -> None:
         self.heard_by_leg: list[bytes] = []
         self.heard_by_relay: list[bytes] = []
         self.down: list[str] = []
@@ -55,7 +62,8 @@ class Pair:
             on_down=self.down.append,
             counts=MediaCounts(),
             ports=ports,
-            **impairments,
+            incoming=incoming,
+            outgoing=outgoing,
         )
 
     async def connect(self, through: Nat | None = None) -> None:

@@ -234,7 +234,7 @@ def size_of(text: str, fields_bytes: int) -> int:
     return _ENTRY_BYTES + sys.getsizeof(text) + fields_bytes
 
 
-def _number(value: float | None) -> float | str | None:
+def _number(value: bool | int | float | None) -> bool | int | float | str | None:
     """A number, True, False or None as an entry keeps it."""
     if isinstance(value, float) and not math.isfinite(value):  # JSON has no such numbers
         return str(value)

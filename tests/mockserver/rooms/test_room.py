@@ -18,7 +18,8 @@ from offhook.secret import Secret
 from offhook.session.events import LeaveReason, LegClosed, MemberJoined, MemberLeft, MemberPublished, MemberUnpublished
 from offhook.testing import LoopClock, run_virtual
 from offhook_mockserver.rooms import room as room_module
-from offhook_mockserver.rooms.room import MAX_ROOM_MEMBERS, Room, RoomError
+from offhook_mockserver.rooms.room import MAX_ROOM_MEMBERS, Room
+from offhook_mockserver.rooms.room_error import RoomError
 from offhook_mockserver.rooms.rooms import Rooms
 from offhook_mockserver.rooms.rtp_member import RtpMember
 from offhook_wire import pace, rtcp, rtp

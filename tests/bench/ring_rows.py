@@ -43,7 +43,7 @@ def _measure(pairs: int) -> list[Row]:
                 serving.spend_us(arm, _ROUNDS, ends=True)
         rings, ends = (_take(versions, pairs, ends=ends) for ends in (False, True))
     return [
-        _row("S3", "a start-call that rings", rings, 3, 1.5),
+        _row("S3", "a start-call that rings", rings, 4, 1.5),
         _row("S3.end", "a start-call, the ringing and the end of the call", ends, 8, None),
     ]
 

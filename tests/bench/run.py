@@ -15,6 +15,7 @@ import importlib.metadata
 import os
 import platform
 import re
+import signal
 import statistics
 import sys
 import time
@@ -197,4 +198,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that it ends what it has started
     sys.exit(main())

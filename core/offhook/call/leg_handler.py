@@ -41,10 +41,21 @@ class SafeLegHandler:
         remark: takes a sentence about a harmless mistake of the leg.
     """
 
-    __slots__ = tuple(
-        (
-            "_closed _count _dropped _feed _hear _lock _loop _name _noted _problem _rate_hz _remark _thread _waiting"
-        ).split()
+    __slots__ = (
+        "_closed",
+        "_count",
+        "_dropped",
+        "_feed",
+        "_hear",
+        "_lock",
+        "_loop",
+        "_name",
+        "_noted",
+        "_problem",
+        "_rate_hz",
+        "_remark",
+        "_thread",
+        "_waiting",
     )
 
     def __init__(

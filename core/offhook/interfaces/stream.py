@@ -30,7 +30,17 @@ class BoundedStream(Generic[_T]):
         ConfigError: an argument is of the wrong type, or `capacity` is less than 1.
     """
 
-    __slots__ = tuple("__dict__ __weakref__ _affinity _capacity _closed _items _on_drop _waiters dropped".split())
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_affinity",
+        "_capacity",
+        "_closed",
+        "_items",
+        "_on_drop",
+        "_waiters",
+        "dropped",
+    )
 
     def __init__(self, capacity: int, on_drop: Callable[[], None] = lambda: None) -> None:
         self._affinity = LoopAffinity("this stream")

@@ -70,14 +70,47 @@ class CallMedia:
         stall_timeout_s: see `Playout`.
     """
 
-    __slots__ = tuple(
-        (
-            "_anchor _anchored_uid _anchors _base _callee_audio _check_pause _damage _drop_until_s _dropped "
-            "_dropped_time _ended _ended_at _first_audio _frame_samples _held _joined_at _last_heard _last_sent _leg "
-            "_listeners _loop _lost _most_off _note _opened _pacer _recorded _recorder _resample _talkers callee_uid "
-            "frames_from_others frames_heard frames_muted frames_stale heard_filters muted playout rate_hz "
-            "sent_filters"
-        ).split()
+    __slots__ = (
+        "_anchor",
+        "_anchored_uid",
+        "_anchors",
+        "_base",
+        "_callee_audio",
+        "_check_pause",
+        "_damage",
+        "_drop_until_s",
+        "_dropped",
+        "_dropped_time",
+        "_ended",
+        "_ended_at",
+        "_first_audio",
+        "_frame_samples",
+        "_held",
+        "_joined_at",
+        "_last_heard",
+        "_last_sent",
+        "_leg",
+        "_listeners",
+        "_loop",
+        "_lost",
+        "_most_off",
+        "_note",
+        "_opened",
+        "_pacer",
+        "_recorded",
+        "_recorder",
+        "_resample",
+        "_talkers",
+        "callee_uid",
+        "frames_from_others",
+        "frames_heard",
+        "frames_muted",
+        "frames_stale",
+        "heard_filters",
+        "muted",
+        "playout",
+        "rate_hz",
+        "sent_filters",
     )
 
     def __init__(

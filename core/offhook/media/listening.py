@@ -73,10 +73,10 @@ class AudioStream(BoundedStream[AudioFrame]):
 
     def feed(self, frame: AudioFrame) -> None:
         """Take a frame from the leg, on the loop of the call."""
+        self._affinity.check()
         if self.resampler is None:
             self._add(frame)
             return
-        self._affinity.check()
         # The resampler holds a little back, so positions are counted and only re-read from the leg after a pause.
         if frame.position != self._expected:
             self._given = frame.position * self.rate_hz // frame.rate_hz

@@ -62,11 +62,27 @@ class PlayHandle:
     properties can be read anywhere. Other threads use `ThreadsafeCall.wait` and `ThreadsafeCall.cancel`.
     """
 
-    __slots__ = tuple(
-        (
-            "__dict__ __weakref__ _affinity _drop _end _problem _rate_hz buffered_bytes damage dropped failure gain "
-            "held_back label read_to_end samples_read samples_sent source underruns waiters"
-        ).split()
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_affinity",
+        "_drop",
+        "_end",
+        "_problem",
+        "_rate_hz",
+        "buffered_bytes",
+        "damage",
+        "dropped",
+        "failure",
+        "gain",
+        "held_back",
+        "label",
+        "read_to_end",
+        "samples_read",
+        "samples_sent",
+        "source",
+        "underruns",
+        "waiters",
     )
 
     def __init__(

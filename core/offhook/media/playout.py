@@ -45,8 +45,19 @@ class Playout:
         stall_timeout_s: how long a source may yield no audio while the end of its playout is waited for.
     """
 
-    __slots__ = tuple(
-        "_closed _damage _draining _gain _idle _make_queue _mixed _queue _spawn counts rate_hz silence".split()
+    __slots__ = (
+        "_closed",
+        "_damage",
+        "_draining",
+        "_gain",
+        "_idle",
+        "_make_queue",
+        "_mixed",
+        "_queue",
+        "_spawn",
+        "counts",
+        "rate_hz",
+        "silence",
     )
 
     def __init__(

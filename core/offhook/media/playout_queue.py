@@ -52,11 +52,24 @@ class PlayoutQueue:
         stall_timeout_s: how long a source may yield no audio while the end of its playout is waited for.
     """
 
-    __slots__ = tuple(
-        (
-            "_buffer _buffered_bytes _counts _damage _dry _feeding _frame_bytes _high_water_bytes _note _queue "
-            "_resample _sent _space _spawn _stall_timeout_s _stalled_frames rate_hz"
-        ).split()
+    __slots__ = (
+        "_buffer",
+        "_buffered_bytes",
+        "_counts",
+        "_damage",
+        "_dry",
+        "_feeding",
+        "_frame_bytes",
+        "_high_water_bytes",
+        "_note",
+        "_queue",
+        "_resample",
+        "_sent",
+        "_space",
+        "_spawn",
+        "_stall_timeout_s",
+        "_stalled_frames",
+        "rate_hz",
     )
 
     def __init__(

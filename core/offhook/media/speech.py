@@ -53,11 +53,23 @@ class SpeechDetector:
         ConfigError: an argument is of the wrong type or out of range.
     """
 
-    __slots__ = tuple(
-        (
-            "__dict__ __weakref__ _end _enough _hang _large _loud_amplitude _loud_from _quiet_from _silence _size "
-            "_small _start rate_hz speaking threshold_dbfs"
-        ).split()
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_end",
+        "_enough",
+        "_hang",
+        "_large",
+        "_loud_amplitude",
+        "_loud_from",
+        "_quiet_from",
+        "_silence",
+        "_size",
+        "_small",
+        "_start",
+        "rate_hz",
+        "speaking",
+        "threshold_dbfs",
     )
 
     def __init__(self, rate_hz: int, threshold_dbfs: float = -45.0, start_ms: int = 60, hang_ms: int = 500) -> None:

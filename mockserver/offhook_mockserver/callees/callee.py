@@ -57,11 +57,23 @@ class Callee:
         end: how its part ended; None before that.
     """
 
-    __slots__ = tuple(
-        (
-            "_callers _end _grace _grace_s _join_window_s _joins_at_ringing _load_speech _max_call_s _performance "
-            "_room _script _stays _stop_watching _timers _visited end"
-        ).split()
+    __slots__ = (
+        "_callers",
+        "_end",
+        "_grace",
+        "_grace_s",
+        "_join_window_s",
+        "_joins_at_ringing",
+        "_load_speech",
+        "_max_call_s",
+        "_performance",
+        "_room",
+        "_script",
+        "_stays",
+        "_stop_watching",
+        "_timers",
+        "_visited",
+        "end",
     )
 
     def __init__(

@@ -66,12 +66,31 @@ class CalleeEar:
         spoke: whether the caller has spoken since `forget`, likewise.
     """
 
-    __slots__ = tuple(
-        (
-            "_answered_at_s _detector _expected _lateness _loop _most_ahead _most_drift _offset _queue _rate_hz "
-            "_recording _since _talker _turn_since deaf first_audio_s frames_heard frames_too_fast frames_unrecorded "
-            "gap_samples paused spoke spoken taps"
-        ).split()
+    __slots__ = (
+        "_answered_at_s",
+        "_detector",
+        "_expected",
+        "_lateness",
+        "_loop",
+        "_most_ahead",
+        "_most_drift",
+        "_offset",
+        "_queue",
+        "_rate_hz",
+        "_recording",
+        "_since",
+        "_talker",
+        "_turn_since",
+        "deaf",
+        "first_audio_s",
+        "frames_heard",
+        "frames_too_fast",
+        "frames_unrecorded",
+        "gap_samples",
+        "paused",
+        "spoke",
+        "spoken",
+        "taps",
     )
 
     def __init__(self, rate_hz: int, sink: AudioSink | None) -> None:

@@ -63,12 +63,38 @@ class Performance:
         device_uids: the uids of its other devices.
     """
 
-    __slots__ = tuple(
-        (
-            "_compared _compared_from _devices _end _enter _finish _handler _heard _held _loop _may_end _muted "
-            "_open_recording _played _room _said _script _speech _step_out answered_at_s device_uids done ear echoing "
-            "history member progress spoke_at_s stopped_speaking_at_s uid voice"
-        ).split()
+    __slots__ = (
+        "_compared",
+        "_compared_from",
+        "_devices",
+        "_end",
+        "_enter",
+        "_finish",
+        "_handler",
+        "_heard",
+        "_held",
+        "_loop",
+        "_may_end",
+        "_muted",
+        "_open_recording",
+        "_played",
+        "_room",
+        "_said",
+        "_script",
+        "_speech",
+        "_step_out",
+        "answered_at_s",
+        "device_uids",
+        "done",
+        "ear",
+        "echoing",
+        "history",
+        "member",
+        "progress",
+        "spoke_at_s",
+        "stopped_speaking_at_s",
+        "uid",
+        "voice",
     )
 
     def __init__(

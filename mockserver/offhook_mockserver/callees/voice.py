@@ -102,11 +102,22 @@ class Voice:
         echo_dropped: frames of echo that were dropped, because too many waited.
     """
 
-    __slots__ = tuple(
-        (
-            "_done _echo _echo_delay _index _member _noise _on_tick _pacer _said _samples _silence _speech _track "
-            "echo_dropped frames_spoken"
-        ).split()
+    __slots__ = (
+        "_done",
+        "_echo",
+        "_echo_delay",
+        "_index",
+        "_member",
+        "_noise",
+        "_on_tick",
+        "_pacer",
+        "_said",
+        "_samples",
+        "_silence",
+        "_speech",
+        "_track",
+        "echo_dropped",
+        "frames_spoken",
     )
 
     def __init__(self, member: PcmMember, on_tick: Callable[[], None], track: Track | None = None) -> None:

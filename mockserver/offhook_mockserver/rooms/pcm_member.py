@@ -38,11 +38,24 @@ class PcmMember:
         published: whether the others hear what it sends.
     """
 
-    __slots__ = tuple(
-        (
-            "_encoder _frame_bytes _handler _handler_failed _lost _next_position _origin _pace _pending _pending_at "
-            "_present _room _sequence _waiting published rate_hz uid"
-        ).split()
+    __slots__ = (
+        "_encoder",
+        "_frame_bytes",
+        "_handler",
+        "_handler_failed",
+        "_lost",
+        "_next_position",
+        "_origin",
+        "_pace",
+        "_pending",
+        "_pending_at",
+        "_present",
+        "_room",
+        "_sequence",
+        "_waiting",
+        "published",
+        "rate_hz",
+        "uid",
     )
 
     def __init__(self, room: RoomView, uid: int, handler: PcmHandler, ids: Ids) -> None:

@@ -69,12 +69,33 @@ class Room:
         faults: the faults of a test in this room; by default, none.
     """
 
-    __slots__ = tuple(
-        (
-            "_calling_watchers _certificate _closed _concealed_before _expected _ids _members _misuses _receptions "
-            "_uids _watchers app_id channel check_more clock counters faults lost_after_s on_member on_misuse on_token "
-            "pcm_members rate_hz reservations rtp_members visited"
-        ).split()
+    __slots__ = (
+        "_calling_watchers",
+        "_certificate",
+        "_closed",
+        "_concealed_before",
+        "_expected",
+        "_ids",
+        "_members",
+        "_misuses",
+        "_receptions",
+        "_uids",
+        "_watchers",
+        "app_id",
+        "channel",
+        "check_more",
+        "clock",
+        "counters",
+        "faults",
+        "lost_after_s",
+        "on_member",
+        "on_misuse",
+        "on_token",
+        "pcm_members",
+        "rate_hz",
+        "reservations",
+        "rtp_members",
+        "visited",
     )
 
     def __init__(

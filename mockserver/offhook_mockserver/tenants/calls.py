@@ -91,7 +91,7 @@ class Calls:
 
         _check_bounds(tenant)
         if self._own_load is not None:
-            self._own_load.check(len(self._tasks))
+            self._own_load.check()
         settings = tenant.settings
         script = tenant.scripts.get(to) or script_from(self._script_for, to)
         ids = tenant.ids_of_call()

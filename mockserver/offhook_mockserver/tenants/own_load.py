@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: How late nine of ten timers may be, in milliseconds, where nothing else is set.
 LATE_LIMIT_MS: Final = 50.0
-#: This number of calls is rung whatever the load is: what makes a loop late then is other work.
+#: While fewer calls than this have somebody in them, none is refused: what makes a loop late then is other work.
 _ALWAYS: Final = 8
 #: How much of a core the calls that somebody has joined, and one more, may need once all of them talk, in percent.
 _BUSY_LIMIT_PERCENT: Final = 80.0
@@ -62,11 +62,8 @@ class OwnLoad:
         """The load in the last 2 s, while there are calls."""
         return self._meter.load
 
-    def check(self, calls: int) -> None:
+    def check(self) -> None:
         """Check whether the loop has room for a further call, and measure from now on.
-
-        Args:
-            calls: how many there are.
 
         Raises:
             Overloaded: it has not; nothing may be rung.
@@ -74,17 +71,17 @@ class OwnLoad:
         if self._limit_ms is None:
             return
         self._meter.start()
-        if calls < _ALWAYS:
+        joined = len(self._joined)
+        if joined < _ALWAYS:
             return
         late_ms = self._meter.load.late_ms
         if late_ms > self._limit_ms:
             raise _overloaded(
-                f"the mock's event loop is late by {late_ms:.0f} ms with {calls} calls, and late_limit_ms is "
-                f"{self._limit_ms:g}"
+                f"the mock's event loop is late by {late_ms:.0f} ms with {joined} calls that are up, and late_limit_ms "
+                f"is {self._limit_ms:g}"
             )
-        joined = len(self._joined)
         expected_percent = self._costs.expected_percent(joined + 1)
-        if joined >= _ALWAYS and expected_percent > _BUSY_LIMIT_PERCENT:
+        if expected_percent > _BUSY_LIMIT_PERCENT:
             raise _overloaded(
                 f"the {joined} calls that are up, and one more, need {expected_percent:.0f} % of the mock's core once "
                 f"all of them talk, and the limit is {_BUSY_LIMIT_PERCENT:g}"

@@ -34,8 +34,9 @@ def test_a_late_mock_refuses_a_further_call_and_the_caller_knows_that_nothing_ra
             InProcessMock(clock=LoopClock(), ids=Ids(1), late_limit_ms=50) as mock,
             httpx.AsyncClient(transport=mock.http()) as client,
         ):
-            for _ in range(8):
+            for index in range(8):
                 assert (await start(client, mock)).status_code == 200
+                mock.own_load.member(f"call_{index}", talks=False)
             stop = blocker(0.3, 0.001)
             await asyncio.sleep(4)
             answer = await start(client, mock)
@@ -59,18 +60,24 @@ def test_a_late_mock_refuses_a_further_call_and_the_caller_knows_that_nothing_ra
 def test_few_calls_are_rung_whatever_the_load_is_and_without_a_limit_nothing_is_measured() -> None:
     async def main() -> None:
         load, free = OwnLoad(LoopClock(), 20), OwnLoad(LoopClock(), None)
-        load.check(0)
+        load.check()
         stop = blocker(0.3, 0.001)
+        for index in range(8):
+            load.check()
+            load.member(f"call_{index}", talks=False)
+            free.member(f"call_{index}", talks=False)
         await asyncio.sleep(4)
-        load.check(7)
-        with pytest.raises(Overloaded, match=r"late by \d+ ms with 8 calls"):
-            load.check(8)
-        free.check(8)
+        with pytest.raises(Overloaded, match=r"late by \d+ ms with 8 calls that are up"):
+            load.check()
+        load.over("call_7")
+        load.check()
+        free.check()
         assert free.load.late_ms == 0
         load.none_left()
         free.none_left()
         stop()
-        load.check(8)  # measured anew
+        load.member("call_7", talks=False)
+        load.check()  # measured anew
         load.none_left()
 
     run_virtual(main())
@@ -81,7 +88,7 @@ def test_before_its_loop_is_full_a_mock_refuses_a_further_call() -> None:
         clock = WorkClock(0.0)
         load, free = OwnLoad(clock, 50), OwnLoad(clock, None)
         for index in range(20):
-            load.check(index)
+            load.check()
             load.member(f"call_{index}", talks=False)
             if index < 10:  # and ten ring
                 load.member(f"call_{index}", talks=True)
@@ -89,25 +96,24 @@ def test_before_its_loop_is_full_a_mock_refuses_a_further_call() -> None:
         clock.busy = 0.40
         await asyncio.sleep(8)
         assert load.load.busy_percent == pytest.approx(40)
-        load.check(20)  # 14 units cost 40 %; 25 cost 71 %
+        load.check()  # 14 units cost 40 %; 25 cost 71 %
         for index in range(20, 25):
             load.member(f"call_{index}", talks=False)
         with pytest.raises(
             Overloaded, match=r"the 25 calls that are up, and one more, need 8\d % of the mock's core .*80"
         ):
-            load.check(25)
-        free.check(25)
+            load.check()
+        free.check()
         load.over("call_24")
         load.over("call_24")
         for index in range(10):
             load.over(f"call_{index}")
-        load.check(14)
-        load.check(1_000)  # so many ring, and nobody has joined
+        load.check()
         for index in range(10, 18):
             load.over(f"call_{index}")
         clock.busy = 0.99
         await asyncio.sleep(30)
-        load.check(9)  # of few calls none is refused
+        load.check()  # of few calls none is refused
         load.none_left()
 
     run_virtual(main())

@@ -65,12 +65,30 @@ class MemoryLeg(Leg):
         RoomError: the room is closed.
     """
 
-    __slots__ = tuple(
-        (
-            "_cut _detect_s _frames_received _frames_sent _give_up_s _handler _heard_line _lost_heard _lost_on_end "
-            "_lost_sent _member _most_bytes _network _noticed _on_over _over _path _room _sent_line _timers _token "
-            "_waiting rate_hz"
-        ).split()
+    __slots__ = (
+        "_cut",
+        "_detect_s",
+        "_frames_received",
+        "_frames_sent",
+        "_give_up_s",
+        "_handler",
+        "_heard_line",
+        "_lost_heard",
+        "_lost_on_end",
+        "_lost_sent",
+        "_member",
+        "_most_bytes",
+        "_network",
+        "_noticed",
+        "_on_over",
+        "_over",
+        "_path",
+        "_room",
+        "_sent_line",
+        "_timers",
+        "_token",
+        "_waiting",
+        "rate_hz",
     )
 
     def __init__(

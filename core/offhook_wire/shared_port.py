@@ -51,10 +51,10 @@ class Place:
     def __init__(
         self, port: SharedPort, ufrag: str, take: Callable[[bytes, tuple[str, int]], None], counts: MediaCounts
     ) -> None:
-        self.port = port
+        self.port: SharedPort = port
         self.ufrag: bytes = ufrag.encode()
-        self.take = take
-        self.counts = counts
+        self.take: Callable[[bytes, tuple[str, int]], None] = take
+        self.counts: MediaCounts = counts
         #: The confirmed addresses, the latest last.
         self.addresses: dict[tuple[str, int], None] = {}
         #: In which turn of the port how many of its datagrams were handled.
@@ -116,7 +116,7 @@ class SharedPort:
         self.address: tuple[str, int] = self._socket.address
         #: With more, a loop that is blocked would lose packets.
         self._most: int = max(1, int(self._socket.holds / (_BLOCKED_S * _PACKETS_PER_S)))
-        self.send = self._socket.send
+        self.send: Callable[[bytes, tuple[str, int], MediaCounts], None] = self._socket.send
 
     @property
     def socket(self) -> CollectingSocket:

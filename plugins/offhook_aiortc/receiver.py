@@ -50,7 +50,7 @@ class Receiver:
     ) -> None:
         self.frames: int = 0
         self.unclaimed: int = 0
-        self.deliver = deliver
+        self.deliver: Callable[[int, AudioFrame], None] = deliver
         self._rate_hz = rate_hz
         self._loop = loop
         self._counts = counts

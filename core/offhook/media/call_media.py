@@ -172,7 +172,7 @@ class CallMedia:
         self.sent_filters: FilterChain = FilterChain(self.rate_hz, note, self._damage)
         self.heard_filters: FilterChain = FilterChain(self.rate_hz, note, self._damage)
         #: While this is True, playout goes on, but silence is sent instead.
-        self.muted = False
+        self.muted: bool = False
         self.frames_muted: int = 0
         self.frames_heard: int = 0
         self.frames_from_others: int = 0

@@ -66,7 +66,7 @@ class AudioStream(BoundedStream[AudioFrame]):
     ) -> None:
         super().__init__(capacity, on_drop)
         self.rate_hz: int = check_rate(rate_hz)
-        self.resampler = resampler
+        self.resampler: Resampler | None = resampler
         self._expected: int | None = None
         self._given = 0
         self._clipped = 0

@@ -44,9 +44,9 @@ class Run:
     __slots__ = ("first", "following", "most_lag", "on_skip", "tick")
 
     def __init__(self, tick: Callable[[int], None], most_lag: int, on_skip: Callable[[int], None]) -> None:
-        self.tick = tick
-        self.most_lag = most_lag
-        self.on_skip = on_skip
+        self.tick: Callable[[int], None] = tick
+        self.most_lag: int = most_lag
+        self.on_skip: Callable[[int], None] = on_skip
         self.first: int = 0
         self.following: int = 0
 

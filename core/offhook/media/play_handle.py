@@ -98,25 +98,25 @@ class PlayHandle:
         self._drop = drop
         self._end: asyncio.Future[PlayoutEnd] = asyncio.get_running_loop().create_future()
         self._problem: OffhookError | None = None
-        self.source = source
+        self.source: AudioSource = source
         #: What is played, for messages.
         self.label: str = label or type(source).__name__
         #: How many tasks wait in `done`.
         self.waiters: int = 0
-        self.gain = gain
-        self.samples_sent = 0
+        self.gain: Gain | None = gain
+        self.samples_sent: int = 0
         #: How many of its samples do not have their true value: clipped, NaN, cancelled out.
         self.damage: Damage = UNDAMAGED
         #: Frames that were filled up with silence because its source was late.
-        self.underruns = 0
+        self.underruns: int = 0
         # The state that the queue keeps in this item.
-        self.buffered_bytes = 0
-        self.samples_read = 0
-        self.read_to_end = False
-        self.held_back = False
+        self.buffered_bytes: int = 0
+        self.samples_read: int = 0
+        self.read_to_end: bool = False
+        self.held_back: bool = False
         #: The error of its source; the item ends with this error once the audio before the error was sent.
         self.failure: OffhookError | None = None
-        self.dropped = False
+        self.dropped: bool = False
 
     async def done(self, *, timeout_s: float | None = None) -> PlayoutEnd:
         """Wait until all of it was sent, or the rest was dropped. A failed playout raises no error.

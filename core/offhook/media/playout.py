@@ -71,7 +71,7 @@ class Playout:
         high_water_ms: int = 200,
         stall_timeout_s: float = STALL_TIMEOUT_S,
     ) -> None:
-        self.rate_hz = rate_hz
+        self.rate_hz: int = rate_hz
         self._damage = damage
         self.counts: PlayoutCounts = PlayoutCounts()
         self.silence: bytes = bytes(samples_per_frame(rate_hz) * SAMPLE_BYTES)

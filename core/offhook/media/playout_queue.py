@@ -83,7 +83,7 @@ class PlayoutQueue:
         high_water_ms: int,
         stall_timeout_s: float,
     ) -> None:
-        self.rate_hz = rate_hz
+        self.rate_hz: int = rate_hz
         self._resample = resample
         self._spawn = spawn
         self._note = note

@@ -59,7 +59,7 @@ class PcmMember:
     )
 
     def __init__(self, room: RoomView, uid: int, handler: PcmHandler, ids: Ids) -> None:
-        self.uid = uid
+        self.uid: int = uid
         self.rate_hz: int = room.rate_hz
         self.published: bool = False
         self._room = room

@@ -109,10 +109,10 @@ class Room:
         rate_hz: int = 16_000,
         lost_after_s: float = 10.0,
     ) -> None:
-        self.channel = channel
-        self.app_id = app_id
-        self.rate_hz = rate_hz
-        self.lost_after_s = lost_after_s
+        self.channel: str = channel
+        self.app_id: str = app_id
+        self.rate_hz: int = rate_hz
+        self.lost_after_s: float = lost_after_s
         self._certificate = certificate
         self.clock: Clock = clock
         self._ids = ids

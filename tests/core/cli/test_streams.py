@@ -163,7 +163,7 @@ def test_in_the_background_an_unread_pipe_does_not_block_and_the_oldest_lines_ar
     thread = threading.Thread(target=read_all)
     thread.start()
     with out.writer.in_background(lambda: False):
-        for number in range(streams.MOST_PIECES + 100):
+        for number in range(2 * streams.MOST_PIECES + 100):
             out.write(f"line {number}\n")
         started.set()
         finished.wait(0)
@@ -173,10 +173,40 @@ def test_in_the_background_an_unread_pipe_does_not_block_and_the_oldest_lines_ar
     (notice,) = [line for line in lines if "dropped" in line]
     dropped = int(notice.strip("(").split(" ")[0])
     numbers = [int(line.split(" ")[1]) for line in lines if line.startswith("line ")]
-    assert len(numbers) + dropped == streams.MOST_PIECES + 100
+    assert len(numbers) + dropped == 2 * streams.MOST_PIECES + 100
     assert numbers == sorted(numbers)
-    assert numbers[-1] == streams.MOST_PIECES + 99
+    assert numbers[-1] == 2 * streams.MOST_PIECES + 99
     assert lines[-1] == "last"
+
+
+class Pause(threading.Event):
+    """The pause after a write, which lasts until the writer ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.begun.set()
+        return super().wait()
+
+
+def test_lines_that_wait_together_are_written_together(pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[bytes] = []
+
+    def write(descriptor: int, data: bytes) -> int:
+        written.append(data)
+        return len(data)
+
+    monkeypatch.setattr("offhook.cli.streams.os.write", write)
+    out = stream(pipe[1])
+    pause = out.writer._ended = Pause()
+    with out.writer.in_background(lambda: False):
+        out.write("one\n")
+        assert pause.begun.wait(10)
+        for number in range(100):
+            out.write(f"{number}\n")
+    assert written == [b"one\n", "".join(f"{number}\n" for number in range(100)).encode()]
 
 
 def test_when_the_process_must_end_an_unread_pipe_does_not_keep_it(

@@ -39,14 +39,6 @@ class SharedPorts:
         """A name for an agent, random and long enough to differ from those of others."""
         return self._ids.hex(_UFRAG_DIGITS)
 
-    def keep(self) -> Place:
-        """Return a place that is nobody's, so that a port stays open between one agent and the next.
-
-        Raises:
-            ConnectionError, NotImplementedError: see `place`.
-        """
-        return self.place(self.new_ufrag(), _ignore, self.counts)
-
     def place(self, ufrag: str, take: Callable[[bytes, tuple[str, int]], None], counts: MediaCounts) -> Place:
         """Give an ICE agent a place at a port that has room and where nobody has its name.
 
@@ -70,7 +62,3 @@ class SharedPorts:
             with contextlib.suppress(OSError):
                 return SharedPort(address, self.counts, self._ports.remove)
         raise ConnectionError(f"no UDP socket can be bound to {' or '.join(self._addresses)}")
-
-
-def _ignore(data: bytes, address: tuple[str, int]) -> None:
-    """Take what arrives for nobody."""

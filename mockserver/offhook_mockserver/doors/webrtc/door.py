@@ -6,7 +6,6 @@ Its routes are ``GET /relay``, ``POST /relay/join`` and the WebSocket ``/relay/e
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import ClientDisconnect
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from offhook_mockserver.rooms.rooms import Rooms
     from offhook_wire.access_token import AccessToken
     from offhook_wire.impairment import Impairment
-    from offhook_wire.shared_port import Place
 
 
 #: Longer than the pause between two of ICE's consent checks (up to 6 s), so every live client sends something in time.
@@ -89,8 +87,6 @@ class WebRtcDoor:
         self._outgoing = outgoing
         self._certificate: Certificate | None = None
         self._ports = make_ports()
-        #: Keeps a port open from the first client to the end of the door.
-        self._kept_port: Place | None = None
         self._clients: dict[str, WebRtcClient] = {}
         self._gathering = 0
 
@@ -119,9 +115,6 @@ class WebRtcDoor:
             client.kick("server stopped")
         for client in clients:
             await client.wait_over()
-        if self._kept_port is not None:
-            self._kept_port.leave()
-            self._kept_port = None
 
     async def _health(self, request: Request) -> Response:
         return JsonAnswer(Health().to_json())
@@ -166,9 +159,6 @@ class WebRtcDoor:
     async def _expect(self, room: Room, wanted: JoinRequest, access: AccessToken) -> JoinAnswer:
         if self._certificate is None:
             self._certificate = make_certificate()
-        if self._kept_port is None:
-            with contextlib.suppress(NotImplementedError):  # then each client has sockets of its own
-                self._kept_port = self._ports.keep()
         before = room.reservations.get(wanted.uid)
         client = WebRtcClient(
             room,

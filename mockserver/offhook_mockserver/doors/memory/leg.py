@@ -66,6 +66,7 @@ class MemoryLeg(Leg):
     """
 
     __slots__ = (
+        "__dict__",
         "_cut",
         "_detect_s",
         "_frames_received",

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from tests.mockserver.soak import CallStore, number_of
 from tests.patience import PATIENCE_S
 
-from offhook import Call, Phone
+from offhook import Call, LoadPolicy, Phone
 from offhook.errors import OffhookError
 from offhook.testing import Resources, violations
 
 STARTS, FILES = 200, 64
+#: Files are to be the limit, and not the load of this machine.
+ALL_AT_ONCE = LoadPolicy(late_limit_ms=None, busy_limit_percent=None, dials_at_once=STARTS, waiting_limit=STARTS)
 
 
 @dataclass
@@ -63,7 +65,13 @@ def left_since(before: Resources) -> dict[str, int]:
 
 async def main(transport: str | None = None) -> dict[str, object]:
     store = CallStore()
-    async with Phone(transport=transport, environment=os.environ, store=store, call_limit=STARTS + 2) as phone:
+    async with Phone(
+        transport=transport,
+        environment=os.environ,
+        store=store,
+        call_limit=STARTS + 2,
+        load_policy=ALL_AT_ONCE,
+    ) as phone:
         program, up = Program(phone, store), asyncio.Semaphore(0)
         over, over_for_good = asyncio.Event(), asyncio.Event()
         first = [asyncio.create_task(program.place(STARTS + index, up, over_for_good)) for index in range(2)]

@@ -10,7 +10,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from offhook.errors import OffhookError
-from offhook.interfaces import MemberJoined, MemberPublished
+from offhook.interfaces import MemberJoined
 from offhook.wording import describe
 from offhook_mockserver.callees.ends import CalleeEnd
 from offhook_mockserver.callees.usual import script_for
@@ -114,8 +114,8 @@ class Calls:
 
         def member(event: RoomEvent, why: str) -> None:
             notes.member(event, why)
-            if self._own_load is not None and isinstance(event, MemberJoined | MemberPublished):
-                self._own_load.member(channel, talks=isinstance(event, MemberPublished))
+            if self._own_load is not None and isinstance(event, MemberJoined):
+                self._own_load.joined(channel)
 
         callee = Callee(
             room,

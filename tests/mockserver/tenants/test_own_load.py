@@ -6,7 +6,7 @@ import asyncio
 
 import httpx
 import pytest
-from tests.core.interfaces.test_loop_load import WorkClock, blocker
+from tests.core.interfaces.test_loop_load import blocker
 
 from offhook.errors import ConfigError, Overloaded, RateLimited
 from offhook.interfaces import Ids
@@ -36,7 +36,7 @@ def test_a_late_mock_refuses_a_further_call_and_the_caller_knows_that_nothing_ra
         ):
             for index in range(8):
                 assert (await start(client, mock)).status_code == 200
-                mock.own_load.member(f"call_{index}", talks=False)
+                mock.own_load.joined(f"call_{index}")
             stop = blocker(0.3, 0.001)
             await asyncio.sleep(4)
             answer = await start(client, mock)
@@ -64,8 +64,8 @@ def test_few_calls_are_rung_whatever_the_load_is_and_without_a_limit_nothing_is_
         stop = blocker(0.3, 0.001)
         for index in range(8):
             load.check()
-            load.member(f"call_{index}", talks=False)
-            free.member(f"call_{index}", talks=False)
+            load.joined(f"call_{index}")
+            free.joined(f"call_{index}")
         await asyncio.sleep(4)
         with pytest.raises(Overloaded, match=r"late by \d+ ms with 8 calls that are up"):
             load.check()
@@ -76,72 +76,25 @@ def test_few_calls_are_rung_whatever_the_load_is_and_without_a_limit_nothing_is_
         load.none_left()
         free.none_left()
         stop()
-        load.member("call_7", talks=False)
+        load.joined("call_7")
         load.check()  # measured anew
         load.none_left()
 
     run_virtual(main())
 
 
-def test_before_its_loop_is_full_a_mock_refuses_a_further_call() -> None:
-    async def main() -> None:
-        clock = WorkClock(0.0)
-        load, free = OwnLoad(clock, 50), OwnLoad(clock, None)
-        for index in range(20):
-            load.check()
-            load.member(f"call_{index}", talks=False)
-            if index < 10:  # and ten ring
-                load.member(f"call_{index}", talks=True)
-                load.member(f"call_{index}", talks=True)
-        clock.busy = 0.40
-        await asyncio.sleep(8)
-        assert load.load.busy_percent == pytest.approx(40)
-        load.check()  # 14 units cost 40 %; 25 cost 71 %
-        for index in range(20, 25):
-            load.member(f"call_{index}", talks=False)
-        with pytest.raises(
-            Overloaded, match=r"the 25 calls that are up, and one more, need 8\d % of the mock's core .*80"
-        ):
-            load.check()
-        free.check()
-        load.over("call_24")
-        load.over("call_24")
-        for index in range(10):
-            load.over(f"call_{index}")
-        load.check()
-        for index in range(10, 18):
-            load.over(f"call_{index}")
-        clock.busy = 0.99
-        await asyncio.sleep(30)
-        load.check()  # of few calls none is refused
-        load.none_left()
-
-    run_virtual(main())
-
-
-def test_calls_in_which_somebody_talks_are_known_and_forgotten() -> None:
+def test_calls_that_somebody_joins_are_known_and_forgotten() -> None:
     async def main() -> None:
         async with InProcessMock(clock=LoopClock(), ids=Ids(1), late_limit_ms=50) as mock, mock.phone() as phone:
-            seen: list[tuple[str, bool]] = []
-            member, over = mock.own_load.member, mock.own_load.over
+            seen: list[str] = []
             gone: list[str] = []
-
-            def noted(channel: str, *, talks: bool) -> None:
-                seen.append((channel, talks))
-                member(channel, talks=talks)
-
-            def forgotten(channel: str) -> None:
-                gone.append(channel)
-                over(channel)
-
-            mock.own_load.member, mock.own_load.over = noted, forgotten  # type: ignore[method-assign]
+            mock.own_load.joined = seen.append  # type: ignore[method-assign]
+            mock.own_load.over = gone.append  # type: ignore[method-assign]
             async with phone.dial(ANSWERS) as call:
                 assert await call.answered()
-            channel = call.record.channel
-            assert seen[0] == (channel, False)
-            assert (channel, True) in seen
             await mock.calls.aclose()
-            assert gone == [channel]
+            assert set(seen) == {call.record.channel}
+            assert gone[-1] == call.record.channel
 
     run_virtual(main())
 

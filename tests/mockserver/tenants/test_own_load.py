@@ -88,8 +88,14 @@ def test_calls_that_somebody_joins_are_known_and_forgotten() -> None:
         async with InProcessMock(clock=LoopClock(), ids=Ids(1), late_limit_ms=50) as mock, mock.phone() as phone:
             seen: list[str] = []
             gone: list[str] = []
-            mock.own_load.joined = seen.append  # type: ignore[method-assign]
-            mock.own_load.over = gone.append  # type: ignore[method-assign]
+
+            def joined(channel: str) -> None:
+                seen.append(channel)
+
+            def over(channel: str) -> None:
+                gone.append(channel)
+
+            mock.own_load.joined, mock.own_load.over = joined, over  # type: ignore[method-assign]
             async with phone.dial(ANSWERS) as call:
                 assert await call.answered()
             await mock.calls.aclose()

@@ -85,7 +85,8 @@ class Mock:
         webhook_hosts: where webhooks may be posted beside this machine: names, addresses, and networks such as
             ``192.168.1.0/24``. A listed name may be reached at public addresses and at listed ones.
         late_limit_ms: how late nine of ten timers of its loop may be when a call is started, in milliseconds; a call
-            beyond that is refused with HTTP 429. The first 8 calls are always started. None for no limit.
+            beyond that is refused with HTTP 429. While somebody is in fewer than 8 calls, none is refused. None for no
+            limit.
 
     Raises:
         ConfigError: an argument is of the wrong type.

@@ -130,7 +130,6 @@ NOT_CHECKED: Final[Mapping[str, str]] = {
     "Journal.after": "the mock itself calls it, for streams of the control API",
     "Journal.restore": "Tenants.restore calls it, with what it has checked",
     "JournalHandle.__init__": _MADE,
-    "CallCosts.": "phones and mocks learn with it from what they have measured",
     "LoadMeter.__init__": "phones and mocks make it, with what they have checked",
     "LoopLoad.": _MADE,
     "PhoneLoad.": _MADE,

@@ -12,9 +12,9 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from offhook.call.call_costs import CallCosts
 from offhook.call.load_figures import PhoneLoad, UpCall, reason
 from offhook.errors import CallStateError, OffhookError, Overloaded
-from offhook.interfaces.call_costs import CallCosts
 from offhook.interfaces.loop_load import LoadMeter
 from offhook.interfaces.numbers import mask
 

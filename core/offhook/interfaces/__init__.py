@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from offhook.interfaces.audio import AudioFilter, AudioSink, AudioSource, Resampler
-from offhook.interfaces.call_costs import CallCosts
 from offhook.interfaces.carrier import Auth, Carrier, CarrierReport
 from offhook.interfaces.clock import Clock, SystemClock, iso_8601
 from offhook.interfaces.diagnosis import Finding, Level
@@ -63,7 +62,6 @@ __all__ = [
     "AudioSource",
     "Auth",
     "BoundedStream",
-    "CallCosts",
     "Carrier",
     "CarrierReport",
     "ChannelFarEnd",

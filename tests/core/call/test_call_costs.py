@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from offhook.interfaces.call_costs import BASE_CALLS, CallCosts
+from offhook.call.call_costs import BASE_CALLS, CallCosts
 
 TALK_S, DIAL_S = 0.0166, 0.03
 
